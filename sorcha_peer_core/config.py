@@ -1,0 +1,240 @@
+"""One typed, validated configuration. Every error names the key, the value and what is allowed.
+
+Precedence: command line, ``SORCHA_PEER__SECTION__KEY``, TOML file, default.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from sorcha_peer_core.errors import ConfigError
+from sorcha_peer_core.model.peer import parse_bootstrap, parse_host_port
+
+ENV_PREFIX = "SORCHA_PEER__"
+DEFAULT_DATA_DIR = "./sorcha-peer-data"
+CONFIG_FILE = "config.toml"
+
+
+def _host_port(text: str) -> str:
+    parse_host_port(text)
+    return text
+
+
+def _bootstrap(text: str) -> str:
+    parse_bootstrap(text)
+    return text
+
+
+HostPort = Annotated[str, AfterValidator(_host_port)]
+BootstrapText = Annotated[str, AfterValidator(_bootstrap)]
+PositiveSeconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A table of the file; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class NodeSection(Section):
+    """Who this node is."""
+
+    name: str = Field("", max_length=64, description="what people call this node; empty: the start of its peer id")
+    data_dir: str = Field(DEFAULT_DATA_DIR, min_length=1, description="where identity, database and tokens lie")
+    network_id: str = Field("sorcha", min_length=1, max_length=64, description="nodes link only within one network")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug | info | warning | error")
+    log_format: Literal["text", "json"] = Field("text", description="text for people, json for collectors")
+
+
+class NetworkAddressSection(Section):
+    """Where peers can reach this node."""
+
+    external_address: str = Field("", description="host under which peers reach this node; empty: found by the resolvers")
+    resolvers: tuple[str, ...] = Field(("manual", "interface"), description="sources of the own address, asked in this order")
+
+
+class PeerDiscoverySection(Section):
+    """How peers are found."""
+
+    bootstrap_nodes: tuple[BootstrapText, ...] = Field((), description="first contacts: [grpc://]host:port[#PEER_ID]")
+    refresh_interval_s: PositiveSeconds = Field(900.0, description="how often linked peers are asked whom they know")
+    max_peers_in_list: Count = Field(1000, description="most peers that are remembered")
+    min_healthy_peers: Count = Field(5, description="below this many links (or all known peers) the node is degraded")
+    max_concurrent_discoveries: Count = Field(10, description="most dials at the same time")
+    retry_interval_s: PositiveSeconds = Field(300.0, description="longest pause between two dials of one peer; starts at 1 s")
+    failure_threshold: Count = Field(3, description="failed dials after which a peer is no longer preferred")
+
+
+class CommunicationSection(Section):
+    """Links to peers."""
+
+    transports: tuple[str, ...] = Field(("grpcstream", "grpc"), min_length=1, description="ways to link, best first")
+    listen: HostPort = Field("[::]:5001", description="gRPC listener; port 0 lets the system choose")
+    connection_timeout_s: PositiveSeconds = Field(30.0, description="longest time for a dial, over all transports")
+    rung_timeout_s: PositiveSeconds = Field(2.0, description="a transport that has not answered by then is passed over")
+    link_probe_interval_s: PositiveSeconds = Field(2.0, description="how often a silent link is probed; 3 misses end it")
+    max_connections: Count = Field(64, description="most links at the same time")
+    shutdown_grace_s: Annotated[float, Field(ge=0)] = Field(3.0, description="longest time an orderly stop may take")
+
+
+class TransactionDistributionSection(Section):
+    """How transactions spread."""
+
+    strategy: str = Field("mesh", min_length=1, description="who gets pushed what: mesh")
+    full_mesh_max_peers: Annotated[int, Field(ge=0)] = Field(32, description="up to this many peers everybody is linked to everybody")
+    max_transaction_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = Field(10_485_760, description="largest payload")
+    eager_max_bytes: Annotated[int, Field(ge=0, le=1 << 20)] = Field(4096, description="up to this size the payload is pushed, above it announced")
+    swarm_min_bytes: Annotated[int, Field(ge=1, le=1 << 20)] = Field(262_144, description="from this size on transactions travel in chunks")
+    streaming_threshold_bytes: Count = Field(1_048_576, description="above this size classic clients use StreamTransaction")
+    transaction_cache_ttl_s: Count = Field(86_400, description="how long a transaction stays valid in the network")
+    bloom_reset_interval_s: PositiveSeconds = Field(3600.0, description="how often the filter of old hashes starts a new generation")
+
+
+class OfflineModeSection(Section):
+    """What waits for the network."""
+
+    max_queue_size: Count = Field(100_000, description="most submissions that wait; further ones are refused")
+    max_queue_bytes: Count = Field(1_073_741_824, description="most bytes of payload that wait")
+
+
+class SecuritySection(Section):
+    """Who may link, and how."""
+
+    mode: Literal["insecure"] = Field("insecure", description="insecure: links are authenticated but not yet encrypted")
+    allow_insecure_network: bool = Field(False, description="listen unencrypted beyond loopback")
+    allowed_peers: tuple[str, ...] = Field((), description="peer ids that may link; empty: everybody")
+
+
+class StoreSection(Section):
+    """Where data is kept."""
+
+    url: str = Field("sqlite:///peer.db", pattern=r"^[a-z0-9+]+://", description="sqlite:///FILE, relative to the data directory, or memory://")
+
+
+class AdminSection(Section):
+    """Management API (distribution sorcha-peer-admin)."""
+
+    listen: HostPort = Field("127.0.0.1:5080", description="management API and pages")
+
+
+class Config(Section):
+    """The whole configuration; sections are the tables of the TOML file."""
+
+    node: NodeSection = Field(default_factory=NodeSection)
+    network_address: NetworkAddressSection = Field(default_factory=NetworkAddressSection)
+    peer_discovery: PeerDiscoverySection = Field(default_factory=PeerDiscoverySection)
+    communication: CommunicationSection = Field(default_factory=CommunicationSection)
+    transaction_distribution: TransactionDistributionSection = Field(default_factory=TransactionDistributionSection)
+    offline_mode: OfflineModeSection = Field(default_factory=OfflineModeSection)
+    security: SecuritySection = Field(default_factory=SecuritySection)
+    store: StoreSection = Field(default_factory=StoreSection)
+    admin: AdminSection = Field(default_factory=AdminSection)
+    plugins: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the node keeps its files."""
+        return Path(self.node.data_dir)
+
+
+def load_config(file: Path | None, env: Mapping[str, str], overrides: Mapping[str, Mapping[str, Any]]) -> Config:
+    """Read, merge and check; ``overrides`` come from the command line.
+
+    Raises:
+        ConfigError: with key, value and what is allowed.
+    """
+    values = _read(file) if file else {}
+    for layer in (_from_env(env), overrides):
+        for section, keys in layer.items():
+            table = values.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"{section} is {table!r}; it is a table: [{section}]")
+            table.update(keys)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from None
+
+
+def to_toml(config: Config) -> str:
+    """The configuration as a commented file: every key with its value and one line that explains it."""
+    lines = ["# Sorcha Peer. Keys left out have the values shown here; SORCHA_PEER__SECTION__KEY overrides a key."]
+    for name, field in Config.model_fields.items():
+        section = getattr(config, name)
+        if not isinstance(section, Section):
+            continue
+        lines += ["", f"[{name}]  # {(type(section).__doc__ or '').strip().splitlines()[0]}"]
+        lines += [f"{key} = {_toml_value(getattr(section, key))}  # {info.description}" for key, info in type(section).model_fields.items()]
+        del field
+    return "\n".join(lines) + "\n"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"the configuration file {file} does not exist") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"the configuration file {file} is not TOML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the configuration file {file} cannot be read: {error}") from None
+
+
+def _from_env(env: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    layer: dict[str, dict[str, Any]] = {}
+    for name, text in env.items():
+        if not name.startswith(ENV_PREFIX):
+            continue
+        section, mark, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
+        if not mark or not section or not key:
+            raise ConfigError(f"the environment variable {name} names no setting; write {ENV_PREFIX}SECTION__KEY")
+        layer.setdefault(section, {})[key] = _env_value(text)
+    return layer
+
+
+def _env_value(text: str) -> Any:
+    # Lists and numbers are JSON; a bare word or address is itself.
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    return json.dumps(value)
+
+
+def _explain(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        return _explain_unknown(where)
+    allowed = problem["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(where)} is {problem['input']!r}: {allowed[0].lower()}{allowed[1:]}"
+
+
+def _explain_unknown(where: list[str]) -> str:
+    *path, key = where
+    choices = list(_keys_of(path))
+    near = get_close_matches(key, choices, n=1)
+    kind = "setting" if path else "section"
+    hint = f"did you mean {'.'.join([*path, near[0]])}?" if near else f"there is {', '.join(choices)}"
+    return f"{'.'.join(where)} is no {kind}; {hint}"
+
+
+def _keys_of(path: list[str]) -> Iterator[str]:
+    fields = Config.model_fields
+    if path:
+        section = fields[path[0]].default_factory() if fields[path[0]].default_factory else None  # type: ignore[call-arg]
+        fields = type(section).model_fields if isinstance(section, Section) else {}
+    yield from fields

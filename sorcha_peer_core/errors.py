@@ -1,0 +1,96 @@
+"""Everything that can go wrong, sorted by who can act on it.
+
+A message is subject, what, numbers; attributes carry the data. Nothing here is ever returned in place of a value.
+"""
+
+from __future__ import annotations
+
+
+class PeerError(Exception):
+    """Root of all errors of this project."""
+
+
+class ConfigError(PeerError):
+    """The operator has to change a setting; the message names key, value and what is allowed. Exit status 2."""
+
+
+class StartError(PeerError):
+    """The node cannot start here: a port, a directory or a file stands in the way. Exit status 1."""
+
+
+class PluginError(PeerError):
+    """A plugin is missing, broken or doubled; the message names it and its distribution."""
+
+
+class TransportError(PeerError):
+    """A peer could not be asked. The links may retry, take the next rung or open the breaker."""
+
+
+class PeerUnreachable(TransportError):
+    """Nothing was delivered: safe to try elsewhere at once."""
+
+
+class LinkTimeout(TransportError):
+    """No answer in time. The peer may or may not have acted."""
+
+
+class NotOffered(TransportError):
+    """The peer does not speak this transport; it stays so for a long time (UNIMPLEMENTED)."""
+
+
+class LinkClosed(TransportError):
+    """The link ended while it was used. What was handed to it may or may not have arrived."""
+
+
+class ProtocolError(PeerError):
+    """Someone broke the rules. Never raised itself; see the two below."""
+
+
+class LocalProtocolError(ProtocolError):
+    """We did: a bug here. State is unchanged."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """They did. The link it came by is closed with this reason."""
+
+
+class SubmissionRefused(PeerError):
+    """A payload was not accepted; nothing was stored. ``code`` is stable, for programs."""
+
+    code = "refused"
+
+
+class PayloadEmpty(SubmissionRefused):
+    """There is nothing to distribute."""
+
+    code = "empty"
+
+
+class PayloadTooLarge(SubmissionRefused):
+    """The payload is above ``transaction_distribution.max_transaction_bytes``."""
+
+    code = "too_large"
+
+
+class MetadataInvalid(SubmissionRefused):
+    """Content type or register id is too long or holds control characters."""
+
+    code = "invalid_metadata"
+
+
+class QueueFull(SubmissionRefused):
+    """The outbox is at ``offline_mode.max_queue_size`` or ``max_queue_bytes``: try again later. Nothing queued was dropped."""
+
+    code = "queue_full"
+
+
+class StoreError(PeerError):
+    """The store could not do what was asked; nothing of the request was committed."""
+
+
+class StoreBroken(StoreError):
+    """The database is damaged or was made by a newer version; the message says which and what to do."""
+
+
+class NodeUnreachable(PeerError):
+    """The management API of a running node did not answer: wrong address, or no node runs there."""

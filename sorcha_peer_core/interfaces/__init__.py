@@ -1,0 +1,1 @@
+"""The roles plugins play, one a file; each docstring is the contract."""

@@ -1,0 +1,209 @@
+"""What the parts that serve people and programs may ask of a node, and what it asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.model.ids import PeerId, TxHash
+    from sorcha_peer_core.model.peer import Endpoint
+    from sorcha_peer_core.model.transaction import LogEntry, Submission
+
+
+class Service(Protocol):
+    """Something that runs beside the node, such as the management API (hook ``peer_services``)."""
+
+    @property
+    def name(self) -> str:
+        """For logs and the list of plugins."""
+
+    def start(self) -> None:
+        """Begin; returns when it serves. Raises StartError if it cannot: the node then does not start."""
+
+    def stop(self, grace_s: float) -> None:
+        """End within about ``grace_s``. Idempotent; called before the node's links close."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerView:
+    """One known peer as people see it."""
+
+    peer_id: PeerId
+    name: str
+    address: str
+    status: str
+    """linked | known"""
+    transport: str
+    """Of the link in use; empty without one."""
+    direction: str
+    """outbound | inbound; empty without a link."""
+    latency_ms: float | None
+    last_seen_at: int
+    failures: int
+    is_bootstrap: bool
+    software: str
+    queued_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Counters since the node started; what is measured, not estimated."""
+
+    received: int
+    """Copies of transactions that arrived."""
+    duplicates: int
+    """Of those, how many were already here."""
+    sent_bytes: int
+    received_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """The state of a node at one moment."""
+
+    peer_id: PeerId
+    name: str
+    version: str
+    network_id: str
+    state: str
+    """online | degraded | offline"""
+    started_at: int
+    uptime_s: float
+    listening: tuple[str, ...]
+    external_address: str
+    reachability: str
+    """unknown until peers have dialled back."""
+    peers_known: int
+    peers_connected: int
+    peers_active: int
+    links: Mapping[str, int]
+    """Number of linked peers by transport."""
+    queue_pending: int
+    queue_inflight: int
+    queue_dead: int
+    transactions_stored: int
+    transactions_delivered: int
+    last_seq: int
+    log_epoch: int
+    traffic: Traffic
+    last_discovery_at: int | None
+    partition: bool
+
+
+class SubmitResult(NamedTuple):
+    """What became of one submission. It is committed by the time this exists."""
+
+    tx_hash: TxHash
+    state: str
+    """queued | known"""
+
+
+class LogSlice(NamedTuple):
+    """Lines of the arrival log, and where the log begins now (a reader further back has a gap)."""
+
+    entries: Sequence[LogEntry]
+    oldest_seq: int
+    log_epoch: int
+
+
+class Health(NamedTuple):
+    """Whether the node can do its work; ``reasons`` says what is wrong, empty when nothing is."""
+
+    live: bool
+    ready: bool
+    reasons: Sequence[str]
+
+
+class NodeApi(Protocol):
+    """A running node, for services. Safe from any greenlet; calls that touch the store wait for it without blocking the hub."""
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the node keeps its files."""
+
+    @property
+    def max_transaction_bytes(self) -> int:
+        """The largest payload that ``submit`` accepts."""
+
+    def settings(self, section: str) -> Mapping[str, Any]:
+        """A section of the configuration as plain values, e.g. ``admin`` or ``plugins.rest``; empty when not there."""
+
+    def status(self) -> NodeStatus:
+        """The state right now."""
+
+    def health(self) -> Health:
+        """For probes."""
+
+    def peers(self) -> list[PeerView]:
+        """All known peers, linked ones first."""
+
+    def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
+        """Accept payloads made by ``submission_of``; returns after the commit.
+
+        Raises:
+            QueueFull: none of them was accepted.
+            StoreError: none of them was accepted.
+        """
+
+    def transactions(self, after: int, limit: int, register_id: str | None = None) -> LogSlice:
+        """A slice of the arrival log."""
+
+    def wait_for_transactions(self, after: int, timeout_s: float) -> bool:
+        """Block until the log goes beyond ``after`` (True), or the time is over or the node stops (False)."""
+
+    def payload(self, tx_hash: TxHash) -> bytes | None:
+        """The payload of a transaction that is stored or queued here."""
+
+    def metrics_text(self) -> bytes:
+        """All metrics in Prometheus' text format 0.0.4."""
+
+    def plugins(self) -> Sequence[Mapping[str, Any]]:
+        """What is installed: name, distribution, version, offers, chosen, error."""
+
+
+class RegisteredPeer(NamedTuple):
+    """A peer as the classic discovery service shows it."""
+
+    peer_id: str
+    address: str
+    port: int
+    protocols: Sequence[str]
+    last_seen_at: int
+    supports_streaming: bool
+    supports_distribution: bool
+    max_transaction_bytes: int
+
+
+class NotifyAnswer(NamedTuple):
+    """What the classic NotifyTransaction is answered."""
+
+    already_known: bool
+    will_request: bool
+
+
+class PeerApi(Protocol):
+    """The request/response services of the Sorcha protocol, for clients that are not our nodes. Calls may block."""
+
+    def own(self) -> RegisteredPeer:
+        """This node."""
+
+    def peer_list(self, requesting_peer_id: str, most: int) -> tuple[Sequence[RegisteredPeer], int]:
+        """Up to ``most`` (0 or less: 100) linked peers, never the one who asks; and how many there are."""
+
+    def register(self, peer: RegisteredPeer) -> tuple[bool, str]:
+        """List a foreign client; success and a sentence. It is listed, never gossiped."""
+
+    def ping(self, peer_id: str) -> None:
+        """A client says it is there."""
+
+    def notify(self, tx_hash: str, sender_peer_id: str, size: int) -> NotifyAnswer:
+        """A client says it has a transaction. Raises ValueError for something that is not a hash."""
+
+    def payload(self, tx_hash: str) -> bytes | None:
+        """The payload of a stored transaction. Raises ValueError for something that is not a hash."""
+
+    def listening(self) -> Iterator[Endpoint]:
+        """Where this node listens."""

@@ -1,0 +1,89 @@
+"""What an operator may want to see. Never needed for correctness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sorcha_peer_core.model.ids import PeerId, TxHash
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLinked:
+    """A link to a peer is up and authenticated."""
+
+    peer_id: PeerId
+    transport: str
+    outbound: bool
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerUnlinked:
+    """The last link to a peer is gone."""
+
+    peer_id: PeerId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialFailed:
+    """A peer could not be linked."""
+
+    address: str
+    transport: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeRefused:
+    """Somebody was turned away before a link came up."""
+
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRejected:
+    """A peer sent a transaction that did not verify; it was neither stored nor relayed."""
+
+    tx_hash: TxHash
+    peer_id: PeerId | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """Every announcer was asked and none delivered; the next sync tries again."""
+
+    tx_hash: TxHash
+    asked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Frames were dropped from a send queue that was full."""
+
+    peer_id: PeerId | None
+    reason: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """The node's service state: offline, degraded, online, stopping."""
+
+    state: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailed:
+    """The store refused or lost its disk; nothing that was committed is affected."""
+
+    what: str
+
+
+Event = (
+    PeerLinked | PeerUnlinked | DialFailed | HandshakeRefused | TransactionRejected
+    | FetchFailed | Dropped | StateChanged | StoreFailed
+)  # fmt: skip

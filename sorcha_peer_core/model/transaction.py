@@ -1,0 +1,104 @@
+"""A transaction: opaque payload, and the envelope its origin signed around it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sorcha_peer_core.errors import MetadataInvalid, PayloadEmpty, PayloadTooLarge
+from sorcha_peer_core.model.ids import TxHash, tx_hash_of
+
+DEFAULT_CONTENT_TYPE = "application/octet-stream"
+MAX_CONTENT_TYPE_CHARS = 255
+MAX_REGISTER_ID_CHARS = 64
+
+
+class Header(NamedTuple):
+    """The signed part of an envelope, decoded. Immutable over all hops."""
+
+    network_id: str
+    payload_hash: TxHash
+    payload_size: int
+    content_type: str
+    register_id: str
+    origin_key: bytes
+    created_ms: float
+    """Unix milliseconds by the origin's clock, to the microsecond."""
+    ttl_s: int
+    nonce: int
+
+
+class Transaction(NamedTuple):
+    """An envelope as it travels. ``header_bytes`` are what was signed and what is relayed (protobuf is not canonical)."""
+
+    header: Header
+    header_bytes: bytes
+    signature: bytes
+    payload: bytes
+
+    @property
+    def hash(self) -> TxHash:
+        """SHA-256 of the payload as the header claims it; proved by verification."""
+        return self.header.payload_hash
+
+
+class Submission(NamedTuple):
+    """A payload somebody handed to this node. Made by :func:`submission_of`, so it is within bounds."""
+
+    tx_hash: TxHash
+    payload: bytes
+    content_type: str
+    register_id: str
+
+
+def submission_of(
+    payload: bytes, *, max_bytes: int, content_type: str = DEFAULT_CONTENT_TYPE, register_id: str = ""
+) -> Submission:
+    """Check what is to be submitted and name it by its hash; raises a SubmissionRefused."""
+    if not payload:
+        raise PayloadEmpty("the transaction is empty; a payload has at least 1 byte")
+    if len(payload) > max_bytes:
+        raise PayloadTooLarge(f"the transaction has {len(payload)} bytes; at most {max_bytes} are allowed")
+    _check_text("content type", content_type, MAX_CONTENT_TYPE_CHARS)
+    _check_text("register id", register_id, MAX_REGISTER_ID_CHARS)
+    return Submission(tx_hash_of(payload), payload, content_type, register_id)
+
+
+def _check_text(what: str, text: str, most: int) -> None:
+    if len(text) > most:
+        raise MetadataInvalid(f"the {what} has {len(text)} characters; at most {most} are allowed")
+    if not text.isprintable():
+        raise MetadataInvalid(f"the {what} {text[:40]!r} holds characters that cannot be printed")
+
+
+class Arrival(NamedTuple):
+    """A verified transaction on its way into the arrival log."""
+
+    transaction: Transaction
+    received_ms: float
+    """Unix milliseconds: when it was verified here; for an own one, when its submission was committed."""
+    hops: int
+    own: bool
+    """Submitted here: its outbox row ends with the same commit."""
+
+
+class LogEntry(NamedTuple):
+    """A line of the arrival log, without the payload."""
+
+    seq: int
+    hash: TxHash
+    size: int
+    content_type: str
+    register_id: str
+    origin: str
+    created_ms: float
+    received_ms: float
+    hops: int
+
+
+class Queued(NamedTuple):
+    """A committed submission that waits to be released to the network."""
+
+    row_id: int
+    submission: Submission
+    queued_ms: float
+    """Unix milliseconds at which it was committed."""

@@ -1,0 +1,159 @@
+"""Who came through the doors: finds plugins, isolates broken ones, and picks offers by name."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from sorcha_peer_core import hookspecs
+from sorcha_peer_core.errors import PluginError
+from sorcha_peer_core.hookspecs import HOOKS_WITH_OFFERS, PROJECT, Offer
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.service import NodeApi, Service
+
+log = logging.getLogger(__name__)
+
+BLOCK_VARIABLE = "SORCHA_PEER_BLOCK"
+"""Comma-separated entry point names that are not loaded."""
+
+_HOOK_WORDS = {
+    "peer_transports": "transport",
+    "peer_stores": "store",
+    "peer_address_resolvers": "address resolver",
+    "peer_strategies": "strategy",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """One installed plugin; ``error`` says why it was not loaded, empty when it was."""
+
+    name: str
+    distribution: str
+    version: str
+    offers: tuple[tuple[str, str, str], ...] = ()
+    """(hook, offered name, summary)"""
+    error: str = ""
+
+
+class PluginManager:
+    """The plugins of one node. Two nodes in one process share none."""
+
+    def __init__(self, builtins: Iterable[tuple[str, object]] = (), discover: bool = True) -> None:
+        self._plugins = pluggy.PluginManager(PROJECT)
+        self._plugins.add_hookspecs(hookspecs)
+        self._infos: dict[str, PluginInfo] = {}
+        for name, plugin in builtins:
+            self._add(PluginInfo(name, "sorcha-peer", _core_version()), plugin)
+        if discover:
+            blocked = {name.strip() for name in os.environ.get(BLOCK_VARIABLE, "").split(",")}
+            for entry in sorted(entry_points(group=PROJECT), key=lambda entry: entry.name):
+                self._load(entry, blocked)
+
+    def infos(self) -> list[PluginInfo]:
+        """All plugins, also those that failed to load."""
+        return list(self._infos.values())
+
+    def choose(self, hook: str, names: Sequence[str], key: str) -> list[Offer[Any]]:
+        """The offers with these names, in this order.
+
+        Raises:
+            PluginError: nobody offers one of them, or two plugins do; ``key`` is the setting that names them.
+        """
+        offers = self._offers(hook)
+        return [self._pick(hook, offers, name, key) for name in names]
+
+    def services(self, node: NodeApi) -> list[Service]:
+        """What plugins run beside ``node``; one that fails is named and left out."""
+        found: list[Service] = []
+        for name, plugin in self._plugins.list_name_plugin():
+            build = getattr(plugin, "peer_services", None)
+            if build is None or self._infos[name].error:
+                continue
+            try:
+                found.extend(build(node=node))
+            except Exception as error:
+                self._fail(name, error)
+        return found
+
+    def _pick(self, hook: str, offers: dict[str, list[tuple[str, Offer[Any]]]], name: str, key: str) -> Offer[Any]:
+        word = _HOOK_WORDS[hook]
+        found = offers.get(name, [])
+        if not found:
+            raise PluginError(f"{key} names the {word} {name!r}, which nothing installed offers{self._advice(offers, name)}")
+        if len(found) > 1:
+            raise PluginError(f"the {word} {name!r} is offered by {' and '.join(plugin for plugin, _ in found)}; remove one of them")
+        return found[0][1]
+
+    def _advice(self, offers: dict[str, Any], name: str) -> str:
+        failed = [info for info in self._infos.values() if info.error and (info.name == name or name in info.name)]
+        if failed:
+            return f": the plugin {failed[0].name} ({failed[0].distribution}) failed to load: {failed[0].error}"
+        near = get_close_matches(name, offers, n=1)
+        return f"; did you mean {near[0]!r}?" if near else f"; there is {', '.join(sorted(offers)) or 'none'}. Is its plugin installed?"
+
+    def _offers(self, hook: str) -> dict[str, list[tuple[str, Offer[Any]]]]:
+        offers: dict[str, list[tuple[str, Offer[Any]]]] = {}
+        for name, plugin in self._plugins.list_name_plugin():
+            offering = getattr(plugin, hook, None)
+            if offering is None or self._infos[name].error:
+                continue
+            try:
+                for offer in offering():
+                    offers.setdefault(offer.name, []).append((name, offer))
+            except Exception as error:
+                self._fail(name, error)
+        return offers
+
+    def _load(self, entry: EntryPoint, blocked: set[str]) -> None:
+        # One by one and guarded: pluggy's own loader lets a single broken plugin end the start.
+        distribution = entry.dist.name if entry.dist else "unknown"
+        version = entry.dist.version if entry.dist else ""
+        info = PluginInfo(entry.name, distribution, version)
+        if entry.name in blocked:
+            self._infos[entry.name] = PluginInfo(entry.name, distribution, version, error=f"blocked by {BLOCK_VARIABLE}")
+            return
+        try:
+            self._add(info, entry.load())
+        except Exception as error:
+            self._infos[entry.name] = info
+            self._fail(entry.name, error)
+
+    def _add(self, info: PluginInfo, plugin: object) -> None:
+        if info.name in self._infos:
+            raise PluginError(f"two plugins are named {info.name!r}; one comes from {self._infos[info.name].distribution}")
+        self._plugins.register(plugin, name=info.name)
+        misspelt = [name for name in vars(plugin) if name.startswith("peer_") and name not in hookspecs.hook_names()
+                    and hasattr(getattr(plugin, name), f"{PROJECT}_impl")]  # fmt: skip
+        if misspelt:
+            self._plugins.unregister(name=info.name)
+            raise PluginError(f"it implements {', '.join(misspelt)}, which is no hook of this version")
+        self._infos[info.name] = info
+        self._infos[info.name] = PluginInfo(info.name, info.distribution, info.version, tuple(_describe(plugin)))
+
+    def _fail(self, name: str, error: Exception) -> None:
+        info = self._infos[name]
+        reason = f"{type(error).__name__}: {error}"
+        log.warning("plugin %s (%s) is left out: %s", name, info.distribution, reason)
+        self._infos[name] = PluginInfo(name, info.distribution, info.version, info.offers, reason)
+
+
+def _describe(plugin: object) -> Iterable[tuple[str, str, str]]:
+    for hook in HOOKS_WITH_OFFERS:
+        offering = getattr(plugin, hook, None)
+        for offer in offering() if offering else ():
+            yield hook, offer.name, offer.summary
+
+
+def _core_version() -> str:
+    from sorcha_peer_core import __version__
+
+    return __version__

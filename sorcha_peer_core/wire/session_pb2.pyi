@@ -1,0 +1,251 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Batch(_message.Message):
+    __slots__ = ("frames",)
+    FRAMES_FIELD_NUMBER: _ClassVar[int]
+    frames: _containers.RepeatedCompositeFieldContainer[Frame]
+    def __init__(self, frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ...) -> None: ...
+
+class Frame(_message.Message):
+    __slots__ = ("hello", "proof", "goodbye", "ping", "pong", "peers_request", "peers", "push", "announce", "want", "absent", "want_chunks", "chunk", "sync_since", "sync_page")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    GOODBYE_FIELD_NUMBER: _ClassVar[int]
+    PING_FIELD_NUMBER: _ClassVar[int]
+    PONG_FIELD_NUMBER: _ClassVar[int]
+    PEERS_REQUEST_FIELD_NUMBER: _ClassVar[int]
+    PEERS_FIELD_NUMBER: _ClassVar[int]
+    PUSH_FIELD_NUMBER: _ClassVar[int]
+    ANNOUNCE_FIELD_NUMBER: _ClassVar[int]
+    WANT_FIELD_NUMBER: _ClassVar[int]
+    ABSENT_FIELD_NUMBER: _ClassVar[int]
+    WANT_CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    SYNC_SINCE_FIELD_NUMBER: _ClassVar[int]
+    SYNC_PAGE_FIELD_NUMBER: _ClassVar[int]
+    hello: Hello
+    proof: Proof
+    goodbye: Goodbye
+    ping: Ping
+    pong: Pong
+    peers_request: PeersRequest
+    peers: Peers
+    push: Push
+    announce: Announce
+    want: Want
+    absent: Absent
+    want_chunks: WantChunks
+    chunk: Chunk
+    sync_since: SyncSince
+    sync_page: SyncPage
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., peers_request: _Optional[_Union[PeersRequest, _Mapping]] = ..., peers: _Optional[_Union[Peers, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., announce: _Optional[_Union[Announce, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., absent: _Optional[_Union[Absent, _Mapping]] = ..., want_chunks: _Optional[_Union[WantChunks, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., sync_since: _Optional[_Union[SyncSince, _Mapping]] = ..., sync_page: _Optional[_Union[SyncPage, _Mapping]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("version_min", "version_max", "network_id", "record", "nonce", "proof", "limits", "features", "clock_ms", "log_epoch")
+    VERSION_MIN_FIELD_NUMBER: _ClassVar[int]
+    VERSION_MAX_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_ID_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_MS_FIELD_NUMBER: _ClassVar[int]
+    LOG_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    version_min: int
+    version_max: int
+    network_id: str
+    record: SignedRecord
+    nonce: bytes
+    proof: bytes
+    limits: Limits
+    features: _containers.RepeatedScalarFieldContainer[int]
+    clock_ms: float
+    log_epoch: int
+    def __init__(self, version_min: _Optional[int] = ..., version_max: _Optional[int] = ..., network_id: _Optional[str] = ..., record: _Optional[_Union[SignedRecord, _Mapping]] = ..., nonce: _Optional[bytes] = ..., proof: _Optional[bytes] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[int]] = ..., clock_ms: _Optional[float] = ..., log_epoch: _Optional[int] = ...) -> None: ...
+
+class Limits(_message.Message):
+    __slots__ = ("max_batch_bytes", "max_transaction_bytes")
+    MAX_BATCH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_TRANSACTION_BYTES_FIELD_NUMBER: _ClassVar[int]
+    max_batch_bytes: int
+    max_transaction_bytes: int
+    def __init__(self, max_batch_bytes: _Optional[int] = ..., max_transaction_bytes: _Optional[int] = ...) -> None: ...
+
+class Proof(_message.Message):
+    __slots__ = ("signature",)
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    signature: bytes
+    def __init__(self, signature: _Optional[bytes] = ...) -> None: ...
+
+class SignedRecord(_message.Message):
+    __slots__ = ("record", "signature")
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    record: bytes
+    signature: bytes
+    def __init__(self, record: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class PeerRecord(_message.Message):
+    __slots__ = ("public_key", "network_id", "seq", "endpoints", "name", "software")
+    PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_ID_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    public_key: bytes
+    network_id: str
+    seq: int
+    endpoints: _containers.RepeatedCompositeFieldContainer[Endpoint]
+    name: str
+    software: str
+    def __init__(self, public_key: _Optional[bytes] = ..., network_id: _Optional[str] = ..., seq: _Optional[int] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., name: _Optional[str] = ..., software: _Optional[str] = ...) -> None: ...
+
+class Endpoint(_message.Message):
+    __slots__ = ("scheme", "host", "port")
+    SCHEME_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    scheme: str
+    host: str
+    port: int
+    def __init__(self, scheme: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ...) -> None: ...
+
+class Goodbye(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class Ping(_message.Message):
+    __slots__ = ("nonce",)
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    nonce: int
+    def __init__(self, nonce: _Optional[int] = ...) -> None: ...
+
+class Pong(_message.Message):
+    __slots__ = ("nonce",)
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    nonce: int
+    def __init__(self, nonce: _Optional[int] = ...) -> None: ...
+
+class PeersRequest(_message.Message):
+    __slots__ = ("most",)
+    MOST_FIELD_NUMBER: _ClassVar[int]
+    most: int
+    def __init__(self, most: _Optional[int] = ...) -> None: ...
+
+class Peers(_message.Message):
+    __slots__ = ("records",)
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    records: _containers.RepeatedCompositeFieldContainer[SignedRecord]
+    def __init__(self, records: _Optional[_Iterable[_Union[SignedRecord, _Mapping]]] = ...) -> None: ...
+
+class Push(_message.Message):
+    __slots__ = ("header", "signature", "payload", "hop")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    HOP_FIELD_NUMBER: _ClassVar[int]
+    header: bytes
+    signature: bytes
+    payload: bytes
+    hop: int
+    def __init__(self, header: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., payload: _Optional[bytes] = ..., hop: _Optional[int] = ...) -> None: ...
+
+class Header(_message.Message):
+    __slots__ = ("network_id", "payload_hash", "payload_size", "content_type", "register_id", "origin_key", "created_ms", "ttl_s", "nonce")
+    NETWORK_ID_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_HASH_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_SIZE_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    REGISTER_ID_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_KEY_FIELD_NUMBER: _ClassVar[int]
+    CREATED_MS_FIELD_NUMBER: _ClassVar[int]
+    TTL_S_FIELD_NUMBER: _ClassVar[int]
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    network_id: str
+    payload_hash: bytes
+    payload_size: int
+    content_type: str
+    register_id: str
+    origin_key: bytes
+    created_ms: float
+    ttl_s: int
+    nonce: int
+    def __init__(self, network_id: _Optional[str] = ..., payload_hash: _Optional[bytes] = ..., payload_size: _Optional[int] = ..., content_type: _Optional[str] = ..., register_id: _Optional[str] = ..., origin_key: _Optional[bytes] = ..., created_ms: _Optional[float] = ..., ttl_s: _Optional[int] = ..., nonce: _Optional[int] = ...) -> None: ...
+
+class Announce(_message.Message):
+    __slots__ = ("hashes", "sizes")
+    HASHES_FIELD_NUMBER: _ClassVar[int]
+    SIZES_FIELD_NUMBER: _ClassVar[int]
+    hashes: bytes
+    sizes: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, hashes: _Optional[bytes] = ..., sizes: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Want(_message.Message):
+    __slots__ = ("hashes",)
+    HASHES_FIELD_NUMBER: _ClassVar[int]
+    hashes: bytes
+    def __init__(self, hashes: _Optional[bytes] = ...) -> None: ...
+
+class Absent(_message.Message):
+    __slots__ = ("hashes",)
+    HASHES_FIELD_NUMBER: _ClassVar[int]
+    hashes: bytes
+    def __init__(self, hashes: _Optional[bytes] = ...) -> None: ...
+
+class WantChunks(_message.Message):
+    __slots__ = ("hash", "offset", "count")
+    HASH_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    hash: bytes
+    offset: int
+    count: int
+    def __init__(self, hash: _Optional[bytes] = ..., offset: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
+
+class Chunk(_message.Message):
+    __slots__ = ("hash", "offset", "data", "header", "signature", "hop")
+    HASH_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    HOP_FIELD_NUMBER: _ClassVar[int]
+    hash: bytes
+    offset: int
+    data: bytes
+    header: bytes
+    signature: bytes
+    hop: int
+    def __init__(self, hash: _Optional[bytes] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ..., header: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., hop: _Optional[int] = ...) -> None: ...
+
+class SyncSince(_message.Message):
+    __slots__ = ("log_epoch", "after_seq")
+    LOG_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQ_FIELD_NUMBER: _ClassVar[int]
+    log_epoch: int
+    after_seq: int
+    def __init__(self, log_epoch: _Optional[int] = ..., after_seq: _Optional[int] = ...) -> None: ...
+
+class SyncPage(_message.Message):
+    __slots__ = ("log_epoch", "hashes", "sizes", "next_seq", "more")
+    LOG_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    HASHES_FIELD_NUMBER: _ClassVar[int]
+    SIZES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_SEQ_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    log_epoch: int
+    hashes: bytes
+    sizes: _containers.RepeatedScalarFieldContainer[int]
+    next_seq: int
+    more: bool
+    def __init__(self, log_epoch: _Optional[int] = ..., hashes: _Optional[bytes] = ..., sizes: _Optional[_Iterable[int]] = ..., next_seq: _Optional[int] = ..., more: bool = ...) -> None: ...
