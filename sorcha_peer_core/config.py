@@ -41,7 +41,7 @@ Count = Annotated[int, Field(ge=1)]
 class Section(BaseModel):
     """A table of the file; unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
 
 class NodeSection(Section):
@@ -77,7 +77,7 @@ class CommunicationSection(Section):
     """Links to peers."""
 
     transports: tuple[str, ...] = Field(("grpcstream", "grpc"), min_length=1, description="ways to link, best first")
-    listen: HostPort = Field("[::]:5001", description="gRPC listener; port 0 lets the system choose")
+    listen: HostPort = Field("127.0.0.1:5001", description="gRPC listener; port 0 lets the system choose")
     connection_timeout_s: PositiveSeconds = Field(30.0, description="longest time for a dial, over all transports")
     rung_timeout_s: PositiveSeconds = Field(2.0, description="a transport that has not answered by then is passed over")
     link_probe_interval_s: PositiveSeconds = Field(2.0, description="how often a silent link is probed; 3 misses end it")
@@ -128,15 +128,15 @@ class AdminSection(Section):
 class Config(Section):
     """The whole configuration; sections are the tables of the TOML file."""
 
-    node: NodeSection = Field(default_factory=NodeSection)
-    network_address: NetworkAddressSection = Field(default_factory=NetworkAddressSection)
-    peer_discovery: PeerDiscoverySection = Field(default_factory=PeerDiscoverySection)
-    communication: CommunicationSection = Field(default_factory=CommunicationSection)
-    transaction_distribution: TransactionDistributionSection = Field(default_factory=TransactionDistributionSection)
-    offline_mode: OfflineModeSection = Field(default_factory=OfflineModeSection)
-    security: SecuritySection = Field(default_factory=SecuritySection)
-    store: StoreSection = Field(default_factory=StoreSection)
-    admin: AdminSection = Field(default_factory=AdminSection)
+    node: NodeSection = NodeSection()
+    network_address: NetworkAddressSection = NetworkAddressSection()
+    peer_discovery: PeerDiscoverySection = PeerDiscoverySection()
+    communication: CommunicationSection = CommunicationSection()
+    transaction_distribution: TransactionDistributionSection = TransactionDistributionSection()
+    offline_mode: OfflineModeSection = OfflineModeSection()
+    security: SecuritySection = SecuritySection()
+    store: StoreSection = StoreSection()
+    admin: AdminSection = AdminSection()
     plugins: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @property
@@ -167,13 +167,12 @@ def load_config(file: Path | None, env: Mapping[str, str], overrides: Mapping[st
 def to_toml(config: Config) -> str:
     """The configuration as a commented file: every key with its value and one line that explains it."""
     lines = ["# Sorcha Peer. Keys left out have the values shown here; SORCHA_PEER__SECTION__KEY overrides a key."]
-    for name, field in Config.model_fields.items():
+    for name in Config.model_fields:
         section = getattr(config, name)
         if not isinstance(section, Section):
             continue
         lines += ["", f"[{name}]  # {(type(section).__doc__ or '').strip().splitlines()[0]}"]
         lines += [f"{key} = {_toml_value(getattr(section, key))}  # {info.description}" for key, info in type(section).model_fields.items()]
-        del field
     return "\n".join(lines) + "\n"
 
 
@@ -233,8 +232,5 @@ def _explain_unknown(where: list[str]) -> str:
 
 
 def _keys_of(path: list[str]) -> Iterator[str]:
-    fields = Config.model_fields
-    if path:
-        section = fields[path[0]].default_factory() if fields[path[0]].default_factory else None  # type: ignore[call-arg]
-        fields = type(section).model_fields if isinstance(section, Section) else {}
-    yield from fields
+    section = Config.model_fields[path[0]].default if path else Config()
+    yield from type(section).model_fields if isinstance(section, Section) else ()

@@ -45,11 +45,11 @@ class Absent(NamedTuple):
 
 
 class WantChunks(NamedTuple):
-    """Send ``count`` chunks of a large transaction from byte ``offset`` on."""
+    """Send ``chunks`` pieces of a large transaction from byte ``offset`` on."""
 
     hash: TxHash
     offset: int
-    count: int
+    chunks: int
 
 
 class Chunk(NamedTuple):

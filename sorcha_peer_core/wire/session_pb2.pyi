@@ -203,14 +203,14 @@ class Absent(_message.Message):
     def __init__(self, hashes: _Optional[bytes] = ...) -> None: ...
 
 class WantChunks(_message.Message):
-    __slots__ = ("hash", "offset", "count")
+    __slots__ = ("hash", "offset", "chunks")
     HASH_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
-    COUNT_FIELD_NUMBER: _ClassVar[int]
+    CHUNKS_FIELD_NUMBER: _ClassVar[int]
     hash: bytes
     offset: int
-    count: int
-    def __init__(self, hash: _Optional[bytes] = ..., offset: _Optional[int] = ..., count: _Optional[int] = ...) -> None: ...
+    chunks: int
+    def __init__(self, hash: _Optional[bytes] = ..., offset: _Optional[int] = ..., chunks: _Optional[int] = ...) -> None: ...
 
 class Chunk(_message.Message):
     __slots__ = ("hash", "offset", "data", "header", "signature", "hop")
