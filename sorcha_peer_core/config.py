@@ -89,13 +89,21 @@ class TransactionDistributionSection(Section):
     """How transactions spread."""
 
     strategy: str = Field("mesh", min_length=1, description="who gets pushed what: mesh")
-    full_mesh_max_peers: Annotated[int, Field(ge=0)] = Field(32, description="up to this many peers everybody is linked to everybody")
+    full_mesh_max_peers: Annotated[int, Field(ge=0)] = Field(
+        32, description="up to this many peers everybody is linked to everybody"
+    )
     max_transaction_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = Field(10_485_760, description="largest payload")
-    eager_max_bytes: Annotated[int, Field(ge=0, le=1 << 20)] = Field(4096, description="up to this size the payload is pushed, above it announced")
-    swarm_min_bytes: Annotated[int, Field(ge=1, le=1 << 20)] = Field(262_144, description="from this size on transactions travel in chunks")
+    eager_max_bytes: Annotated[int, Field(ge=0, le=1 << 20)] = Field(
+        4096, description="up to this size the payload is pushed, above it announced"
+    )
+    swarm_min_bytes: Annotated[int, Field(ge=1, le=1 << 20)] = Field(
+        262_144, description="from this size on transactions travel in chunks"
+    )
     streaming_threshold_bytes: Count = Field(1_048_576, description="above this size classic clients use StreamTransaction")
     transaction_cache_ttl_s: Count = Field(86_400, description="how long a transaction stays valid in the network")
-    bloom_reset_interval_s: PositiveSeconds = Field(3600.0, description="how often the filter of old hashes starts a new generation")
+    bloom_reset_interval_s: PositiveSeconds = Field(
+        3600.0, description="how often the filter of old hashes starts a new generation"
+    )
 
 
 class OfflineModeSection(Section):
@@ -116,7 +124,9 @@ class SecuritySection(Section):
 class StoreSection(Section):
     """Where data is kept."""
 
-    url: str = Field("sqlite:///peer.db", pattern=r"^[a-z0-9+]+://", description="sqlite:///FILE, relative to the data directory, or memory://")
+    url: str = Field(
+        "sqlite:///peer.db", pattern=r"^[a-z0-9+]+://", description="sqlite:///FILE, relative to the data directory, or memory://"
+    )
 
 
 class AdminSection(Section):
@@ -172,7 +182,10 @@ def to_toml(config: Config) -> str:
         if not isinstance(section, Section):
             continue
         lines += ["", f"[{name}]  # {(type(section).__doc__ or '').strip().splitlines()[0]}"]
-        lines += [f"{key} = {_toml_value(getattr(section, key))}  # {info.description}" for key, info in type(section).model_fields.items()]
+        lines += [
+            f"{key} = {_toml_value(getattr(section, key))}  # {info.description}"
+            for key, info in type(section).model_fields.items()
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -90,7 +90,9 @@ class PluginManager:
         if not found:
             raise PluginError(f"{key} names the {word} {name!r}, which nothing installed offers{self._advice(offers, name)}")
         if len(found) > 1:
-            raise PluginError(f"the {word} {name!r} is offered by {' and '.join(plugin for plugin, _ in found)}; remove one of them")
+            raise PluginError(
+                f"the {word} {name!r} is offered by {' and '.join(plugin for plugin, _ in found)}; remove one of them"
+            )
         return found[0][1]
 
     def _advice(self, offers: dict[str, Any], name: str) -> str:
@@ -98,7 +100,11 @@ class PluginManager:
         if failed:
             return f": the plugin {failed[0].name} ({failed[0].distribution}) failed to load: {failed[0].error}"
         near = get_close_matches(name, offers, n=1)
-        return f"; did you mean {near[0]!r}?" if near else f"; there is {', '.join(sorted(offers)) or 'none'}. Is its plugin installed?"
+        return (
+            f"; did you mean {near[0]!r}?"
+            if near
+            else f"; there is {', '.join(sorted(offers)) or 'none'}. Is its plugin installed?"
+        )
 
     def _offers(self, hook: str) -> dict[str, list[tuple[str, Offer[Any]]]]:
         offers: dict[str, list[tuple[str, Offer[Any]]]] = {}

@@ -81,6 +81,8 @@ class NodeStatus:
     peers_active: int
     links: Mapping[str, int]
     """Number of linked peers by transport."""
+    links_by_direction: Mapping[tuple[str, str], int]
+    """The same by transport and direction."""
     queue_pending: int
     queue_inflight: int
     queue_dead: int

@@ -50,7 +50,10 @@ class TransactionStore(Protocol):
         """The first ``seq`` still in the log; 0 when it is empty."""
 
     def recent_hashes(self, most: int) -> Iterator[tuple[TxHash, float]]:
-        """The newest ``most`` hashes with their ``received_ms``, newest first: fills the filter at start."""
+        """The newest ``most`` hashes with their ``received_ms``, newest first: fills the filter at start.
+
+        Where ``created_ms`` is later, as for a submission that waited offline, it is given instead.
+        """
 
 
 class Outbox(Protocol):

@@ -1,21 +1,36 @@
 """Who gets a transaction pushed and who only hears its hash.
 
-A strategy is pure: same view, same time, same random generator, same answer. It is asked once per transaction and must
-not block, log, or keep the view.
+A strategy is pure: same view, same random generator, same answer. It is asked once per transaction and must not block,
+log, or keep the view.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from random import Random
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from random import Random
+
+
+class View(NamedTuple):
+    """What a node sees of the network when it decides."""
+
+    peers: Sequence[int]
+    """Linked peers (the core's small ints) that may need the transaction, ascending."""
+    linked: int
+    """All linked peers."""
+    known: int
+    """Peers that are known and not given up, linked or not; never below ``linked``."""
 
 
 class Spread(NamedTuple):
-    """The answer: disjoint lists of linked peers (the core's small ints)."""
+    """The answer: disjoint lists of peers, taken from ``View.peers``."""
 
     push: Sequence[int]
     announce: Sequence[int]
+    announce_after_s: float
+    """How long announcements may gather; 0 sends at once."""
 
 
 class Strategy(Protocol):
@@ -25,11 +40,11 @@ class Strategy(Protocol):
     def name(self) -> str:
         """As it stands in ``transaction_distribution.strategy``."""
 
-    def originate(self, peers: Sequence[int], size: int, rng: Random) -> Spread:
-        """For a transaction of ``size`` bytes that was submitted here; ``peers`` are all linked ones, ascending."""
+    def originate(self, view: View, size: int, rng: Random) -> Spread:
+        """For a transaction of ``size`` bytes that was submitted here."""
 
-    def relay(self, peers: Sequence[int], size: int, hop: int, rng: Random) -> Spread:
-        """For one that came from a peer and was verified; ``peers`` are the linked ones not known to have it."""
+    def relay(self, view: View, size: int, hop: int, rng: Random) -> Spread:
+        """For one that came from a peer and was verified; ``hop`` is 1 straight from its origin."""
 
     def links_wanted(self, known: int) -> int:
-        """How many peers to be linked to when ``known`` are known to exist."""
+        """How many peers to be linked to when ``known`` are known."""

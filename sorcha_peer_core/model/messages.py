@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sorcha_peer_core.model.ids import TxHash
 from sorcha_peer_core.model.peer import PeerRecord
-from sorcha_peer_core.model.transaction import Transaction
+from sorcha_peer_core.model.transaction import Header, Transaction
 
 
 class Push(NamedTuple):
@@ -58,6 +58,7 @@ class Chunk(NamedTuple):
     hash: TxHash
     offset: int
     data: bytes
+    header: Header | None = None
     header_bytes: bytes = b""
     signature: bytes = b""
     hop: int = 0
@@ -172,9 +173,10 @@ class LoadKnown(NamedTuple):
 
 
 class LoadLog(NamedTuple):
-    """Question to the store: a page of the arrival log after ``after_seq``, for ``peer``."""
+    """Question to the store: a page of the arrival log after ``after_seq``, for ``peer``. Of another epoch: from the start."""
 
     peer: int
+    log_epoch: int
     after_seq: int
     most: int
 

@@ -1,0 +1,102 @@
+# `make` shows what there is. Everything runs in .venv, which is made when it is missing and renewed when a requirement changes.
+# Works with GNU make 3.81 and later and any POSIX shell.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PROTOS := .venv-protos
+NODES ?= 5
+
+DISTRIBUTIONS := . ./plugins/transport_grpc ./plugins/transport_grpcstream ./admin
+EDITABLE := $(foreach distribution,$(DISTRIBUTIONS),-e $(distribution))
+PACKAGING := requirements.txt $(wildcard $(foreach distribution,$(DISTRIBUTIONS),$(distribution)/setup.cfg $(distribution)/pyproject.toml))
+SOURCES := sorcha_peer_core plugins admin tests benchmarks examples
+
+# gevent patches the standard library for a whole process, so tests that need it run apart from those that must not have it.
+UNPATCHED := tests/model tests/protocol tests/wire tests/config tests/builtin tests/cli $(wildcard tests/*.py)
+PATCHED := tests/services tests/integration $(wildcard plugins/*/tests) admin/tests
+PYTEST := $(BIN)/python -m pytest --timeout=120 --timeout-method=signal
+
+# Both runs happen, whatever the first says.
+define run_tests
+status=0; \
+echo "Tests without gevent"; $(PYTEST) $(1) $(wildcard $(UNPATCHED)) || status=1; \
+echo "Tests under gevent"; $(PYTEST) $(1) -p sorcha_peer_core.testing.patched $(wildcard $(PATCHED)) || status=1; \
+exit $$status
+endef
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export PIP_NO_INPUT = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-long lint format protos bench clean
+
+help: ## show this list
+	@echo "Sorcha Peer. Usage: make TARGET"
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
+	@echo
+	@echo "PYTHON=python3.12 chooses the interpreter (3.11 or later); NODES=8 the size of the demo's network."
+
+demo: $(VENV)/installed ## a network of 5 node processes here, transactions published into it, and a report
+	$(BIN)/sorcha-peer devnet -n $(NODES) --publish examples/transactions.jsonl --lines
+
+run: $(VENV)/installed ## one node with its management API, until Ctrl-C
+	$(BIN)/sorcha-peer run
+
+test: lint ## lint, then all tests but the long ones (a few minutes)
+	@$(call run_tests,-m "not long")
+
+test-long: lint ## lint, then all tests
+	@$(call run_tests,)
+
+lint: $(VENV)/installed-dev $(PROTOS)/installed ## style, types and import rules
+	$(BIN)/ruff check $(wildcard $(SOURCES))
+	$(BIN)/ruff format --check $(wildcard $(SOURCES))
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/installed-dev ## rewrite the sources in the project's format
+	$(BIN)/ruff check --fix $(wildcard $(SOURCES))
+	$(BIN)/ruff format $(wildcard $(SOURCES))
+
+protos: $(PROTOS)/installed ## generate the protobuf modules from the .proto files
+	$(PROTOS)/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. sorcha_peer_core/wire/*.proto
+
+bench: $(VENV)/installed ## throughput and latency of networks of 5, 10 and 20 nodes (minutes)
+	$(BIN)/python benchmarks/devnet.py
+
+clean: ## remove the environments and everything generated, never a node's data
+	rm -rf $(VENV) $(PROTOS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(foreach distribution,$(DISTRIBUTIONS),$(distribution)/build $(distribution)/*.egg-info)
+	find $(wildcard $(SOURCES)) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/installed: $(VENV)/python-is-good $(PACKAGING)
+	@echo "Installing Sorcha Peer into $(VENV) (about a minute)"
+	@$(BIN)/python -m pip install -qq $(EDITABLE)
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+	@echo "Installing the tools for tests and checks into $(VENV)"
+	@$(BIN)/python -m pip install -qq -r requirements-dev.txt
+	@touch $@
+
+$(PROTOS)/installed: $(PROTOS)/python-is-good requirements-protos.txt
+	@echo "Installing the protobuf compiler into $(PROTOS)"
+	@$(PROTOS)/bin/python -m pip install -qq -r requirements-protos.txt
+	@touch $@
+
+# A half-made environment has no such file, so it is made anew.
+%/python-is-good:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Sorcha Peer needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>/dev/null || echo missing). Choose one: make PYTHON=python3.12 ..." >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: sudo apt-get install python3-venv" >&2; \
+	  exit 1; }
+	@echo "Making $* with $$($(PYTHON) --version)"
+	@rm -rf $*
+	@$(PYTHON) -m venv $*
+	@touch $@
+
+.PRECIOUS: %/python-is-good

@@ -1,0 +1,51 @@
+"""The application: every route of the management API, over one node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response
+
+from sorcha_peer_admin.auth import require_token
+from sorcha_peer_admin.errors import register_error_handlers
+from sorcha_peer_admin.follow import Followers
+from sorcha_peer_admin.openapi import OpenApiRoutes
+from sorcha_peer_admin.peers import PeerRoutes
+from sorcha_peer_admin.probes import ProbeRoutes
+from sorcha_peer_admin.status import StatusRoutes
+from sorcha_peer_admin.transactions import TransactionRoutes
+
+if TYPE_CHECKING:
+    from flask.json.provider import DefaultJSONProvider
+
+    from sorcha_peer_core.interfaces.service import NodeApi
+
+PREFIX = "/manage/v1"
+
+
+def create_app(node: NodeApi, token: str, followers: Followers | None = None) -> Flask:
+    """The WSGI application for ``node``; ``followers`` is what whoever serves it uses to end the open streams."""
+    app = Flask("sorcha_peer_admin", static_folder=None)
+    provider: DefaultJSONProvider = app.json  # type: ignore[assignment]
+    provider.sort_keys = False
+    app.url_map.strict_slashes = False
+    app.url_map.redirect_defaults = False
+    app.url_map.merge_slashes = False
+    register_error_handlers(app)
+    require_token(app, token)
+    app.after_request(_harden)
+    app.register_blueprint(ProbeRoutes(node).blueprint())
+    for routes in (
+        StatusRoutes(node),
+        PeerRoutes(node),
+        TransactionRoutes(node, followers or Followers()),
+        OpenApiRoutes(),
+    ):
+        app.register_blueprint(routes.blueprint(), url_prefix=PREFIX)
+    return app
+
+
+def _harden(response: Response) -> Response:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,101 @@
+"""Every answer that is not a success: a status, a stable code for programs and a sentence for people, as JSON."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from sorcha_peer_core.errors import PayloadTooLarge, PeerError, QueueFull, StoreError, SubmissionRefused
+
+log = logging.getLogger(__name__)
+
+_CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+    431: "headers_too_large",
+    501: "not_implemented",
+    503: "unavailable",
+}
+_SENTENCES = {
+    404: "there is nothing under this address",
+    405: "this address does not know this method",
+    413: "the request is too large",
+}
+INTERNAL_CODE = "internal"
+INTERNAL_SENTENCE = "internal error"
+
+
+def code_of(status: int) -> str:
+    """The stable word for an HTTP status; everything unexpected is ``internal``."""
+    return _CODES.get(status, INTERNAL_CODE)
+
+
+def error_body(code: str, message: str) -> dict[str, Any]:
+    """The JSON object of an error; other keys may stand beside ``error``."""
+    return {"error": {"code": code, "message": message}}
+
+
+def status_of(error: PeerError) -> tuple[int, str]:
+    """HTTP status and code of an error of the node; what callers cannot act on is 500."""
+    if isinstance(error, PayloadTooLarge):
+        return 413, error.code
+    if isinstance(error, QueueFull):
+        return 429, error.code
+    if isinstance(error, SubmissionRefused):
+        return 400, error.code
+    if isinstance(error, StoreError):
+        return 503, "store_failed"
+    return 500, INTERNAL_CODE
+
+
+def peer_error_response(error: PeerError, **more: Any) -> Response:
+    """The answer to a request that the node refused; ``more`` stands beside the error."""
+    status, code = status_of(error)
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _unexpected(error)
+    response = jsonify(error_body(code, str(error)) | more)
+    response.status_code = status
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Make the application answer each error in this form."""
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(PeerError, peer_error_response)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    response = jsonify(error_body(code_of(status), _sentence(error, status)))
+    response.status_code = status
+    for name, value in error.get_headers():
+        if name.lower() != "content-type":
+            response.headers[name] = value
+    return response
+
+
+def _sentence(error: HTTPException, status: int) -> str:
+    # Werkzeug's own texts speak of URLs and browsers; ours were given to the exception where it was raised.
+    if error.description is not None and error.description != type(error).description:
+        return error.description
+    return _SENTENCES.get(status, error.name.lower())
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("the management API failed at %s %s", request.method, request.path, exc_info=error)
+    response = jsonify(error_body(INTERNAL_CODE, INTERNAL_SENTENCE))
+    response.status_code = HTTPStatus.INTERNAL_SERVER_ERROR
+    return response

@@ -1,0 +1,87 @@
+"""Streams that go on: lines of the arrival log as they come, until the reader goes or the service stops."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from werkzeug.exceptions import ServiceUnavailable
+
+from sorcha_peer_admin.lines import PAGE_ENTRIES, chunks_of
+from sorcha_peer_core.errors import PeerError
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.service import NodeApi
+
+log = logging.getLogger(__name__)
+
+MOST_FOLLOWERS = 64
+KEEP_ALIVE_S = 15.0
+"""A silent stream carries a blank line this often, so that a reader and a network that went away are noticed."""
+WAIT_S = 0.5
+"""How long a wait for the log lasts at most: what a stop, or the slot of a reader that left, waits for."""
+KEEP_ALIVE = b"\n"
+
+
+class Followers:
+    """The open streams of one node: how many there may be, and the word that ends all of them."""
+
+    def __init__(self, most: int = MOST_FOLLOWERS, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._open = 0
+        self._closing = threading.Event()
+
+    @property
+    def open(self) -> int:
+        """Number of streams now."""
+        return self._open
+
+    def enter(self) -> None:
+        """Take a place, or answer 503; :meth:`leave` gives it back."""
+        if self._closing.is_set():
+            raise ServiceUnavailable("the node is stopping")
+        if self._open >= self._most:
+            raise ServiceUnavailable(f"{self._open} streams are open, which is the most; close one or try again later")
+        self._open += 1
+
+    def leave(self) -> None:
+        """Give the place of one stream back."""
+        self._open -= 1
+
+    def close(self) -> None:
+        """End every stream within about ``WAIT_S``; none begins after this."""
+        self._closing.set()
+
+    def stream(self, node: NodeApi, after: int, register_id: str | None, gone: Callable[[], bool]) -> Iterator[bytes]:
+        """Lines after ``after`` for ever, blank lines between; ``gone`` says that the reader has left."""
+        yield KEEP_ALIVE  # sends the headers
+        try:
+            yield from self._lines(node, after, register_id, gone)
+        except PeerError as error:
+            log.warning("a reader who follows the log is cut off: %s", error)
+
+    def _lines(self, node: NodeApi, after: int, register_id: str | None, gone: Callable[[], bool]) -> Iterator[bytes]:
+        wrote_at_s = self._clock()
+        while not self._closing.is_set() and not gone():
+            entries = node.transactions(after, PAGE_ENTRIES).entries
+            if entries:
+                after = entries[-1].seq
+                # Picked out here, because a page of one register does not tell how far the whole log was read.
+                for chunk in chunks_of([e for e in entries if register_id is None or e.register_id == register_id]):
+                    yield chunk
+                    wrote_at_s = self._clock()
+            else:
+                self._wait(node, after)
+            if self._clock() - wrote_at_s >= KEEP_ALIVE_S:
+                yield KEEP_ALIVE
+                wrote_at_s = self._clock()
+
+    def _wait(self, node: NodeApi, after: int) -> None:
+        begun_s = self._clock()
+        if not node.wait_for_transactions(after, WAIT_S):
+            # A node that stops answers at once; without this pause the stream would spin until it is closed.
+            self._closing.wait(max(0.0, begun_s + WAIT_S - self._clock()))

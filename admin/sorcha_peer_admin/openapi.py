@@ -1,0 +1,159 @@
+"""The OpenAPI document of the management API: what exists now, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+_HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the payload, in hex"}
+_COUNT = {"type": "integer", "minimum": 0}
+_TEXT = {"type": "string"}
+_FLAG = {"type": "boolean"}
+
+
+class OpenApiRoutes:
+    """``/openapi.json``."""
+
+    def blueprint(self) -> Blueprint:
+        """The routes, for the application."""
+        routes = Blueprint("openapi", __name__)
+        routes.add_url_rule("/openapi.json", view_func=self.openapi)
+        return routes
+
+    def openapi(self) -> Response:
+        """The document."""
+        return jsonify(DOCUMENT)
+
+
+def _object(properties: dict[str, Any], *optional: str) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": [name for name in properties if name not in optional]}
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _content(media_type: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {media_type: {"schema": schema}}
+
+
+def _answer(description: str, schema: dict[str, Any], media_type: str = "application/json") -> dict[str, Any]:
+    return {"description": description, "content": _content(media_type, schema)}
+
+
+def _errors(*statuses: int) -> dict[str, Any]:
+    return {str(status): {"$ref": "#/components/responses/Error"} for status in statuses}
+
+
+def _operation(summary: str, success: dict[str, Any], *errors: int, token: bool = True, **more: Any) -> dict[str, Any]:
+    refusals = (401, *errors) if token else errors
+    operation = {"summary": summary, **more, "responses": success | _errors(*refusals, 500)}
+    return operation if token else operation | {"security": []}
+
+
+def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+
+
+_NULLABLE_NUMBER = {"type": ["number", "null"]}
+_SCHEMAS: dict[str, Any] = {
+    "Error": _object({"error": _object({"code": _TEXT, "message": _TEXT})}),
+    "Status": _object({
+        "peer_id": _TEXT, "name": _TEXT, "version": _TEXT, "network_id": _TEXT,
+        "state": {"type": "string", "enum": ["online", "degraded", "offline"]},
+        "started_at": _COUNT, "uptime_s": {"type": "number"}, "listening": _list(_TEXT), "external_address": _TEXT,
+        "reachability": _TEXT,
+        "peers": _object({"known": _COUNT, "connected": _COUNT, "active": _COUNT}),
+        "links": {"type": "object", "additionalProperties": _COUNT, "description": "linked peers by transport"},
+        "queue": _object({"pending": _COUNT, "inflight": _COUNT, "dead": _COUNT}),
+        "transactions": _object({"stored": _COUNT, "delivered": _COUNT, "last_seq": _COUNT}),
+        "log_epoch": _COUNT,
+        "traffic": _object({"received": _COUNT, "duplicates": _COUNT, "sent_bytes": _COUNT, "received_bytes": _COUNT}),
+        "last_discovery": {"type": ["integer", "null"], "description": "Unix seconds"}, "partition": _FLAG,
+        "limits": _object({"max_transaction_bytes": _COUNT}),
+    }),
+    "Peer": _object({
+        "id": _TEXT, "name": _TEXT, "address": _TEXT, "status": {"type": "string", "enum": ["linked", "known"]},
+        "transport": _TEXT, "direction": {"type": "string", "enum": ["outbound", "inbound", ""]},
+        "latency_ms": _NULLABLE_NUMBER, "last_seen": {"type": "integer", "description": "Unix seconds, 0: never"},
+        "failures": _COUNT, "bootstrap": _FLAG, "software": _TEXT, "queued_bytes": _COUNT,
+    }),
+    "Plugin": {"type": "object", "description": "name, distribution, version, offers, chosen, error"},
+    "LogLine": _object({
+        "seq": _COUNT, "hash": _HASH, "size": _COUNT, "content_type": _TEXT, "register_id": _TEXT, "origin": _TEXT,
+        "created_ms": {"type": "number", "description": "Unix milliseconds, three decimals"},
+        "received_ms": {"type": "number", "description": "Unix milliseconds, three decimals"}, "hops": _COUNT,
+    }),
+    "BatchLine": _object({"payload_b64": _TEXT, "content_type": _TEXT, "register_id": _TEXT}, "content_type", "register_id"),
+    "BatchResult": _object({
+        "accepted": _list(_HASH),
+        "rejected": _list(_object({"line": {"type": "integer", "minimum": 1}, "error": _TEXT, "code": _TEXT})),
+    }),
+    "Health": _object({"live": _FLAG, "ready": _FLAG, "reasons": _list(_TEXT)}),
+}  # fmt: skip
+
+_BYTES = "application/octet-stream"
+_NDJSON = "application/x-ndjson"
+_UNHEALTHY = _answer("It is not; `reasons` says why.", {"allOf": [_ref("Error"), _ref("Health")]})
+_REGISTER_HEADER = {"name": "X-Register-Id", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 64}}
+_NUMBER_HEADER = {"schema": _COUNT}
+_LOG_ANSWER = _answer("One JSON object a line; blank lines keep a followed stream alive.", _ref("LogLine"), _NDJSON)
+
+_PATHS: dict[str, Any] = {
+    "/metrics": {"get": _operation("Metrics in Prometheus' text format",
+        {"200": _answer("All metrics.", _TEXT, "text/plain")}, token=False)},
+    "/healthz": {"get": _operation("Whether the node can do its work at all",
+        {"200": _answer("It can.", _ref("Health")), "503": _UNHEALTHY}, token=False)},
+    "/readyz": {"get": _operation("Whether the node is ready for requests",
+        {"200": _answer("It is.", _ref("Health")), "503": _UNHEALTHY}, token=False)},
+    "/manage/v1/status": {"get": _operation("The state of the node", {"200": _answer("Right now.", _ref("Status"))})},
+    "/manage/v1/peers": {"get": _operation("Known peers, linked ones first",
+        {"200": _answer("All of them.", _object({"peers": _list(_ref("Peer"))}))})},
+    "/manage/v1/plugins": {"get": _operation("What is installed",
+        {"200": _answer("All of it.", _object({"plugins": _list(_ref("Plugin"))}))})},
+    "/manage/v1/openapi.json": {"get": _operation("This document", {"200": _answer("OpenAPI 3.1.", {"type": "object"})})},
+    "/manage/v1/transactions": {
+        "post": _operation("Submit one transaction: the body is the payload, its Content-Type is kept with it",
+            {"202": _answer("Committed; the network gets it from here.",
+                _object({"hash": _HASH, "state": {"type": "string", "enum": ["queued", "known"]}}))},
+            400, 413, 415, 429, 503, parameters=[_REGISTER_HEADER],
+            requestBody={"required": True, "content": _content("*/*", {})}),
+        "get": _operation("The arrival log, a page of it or for ever",
+            {"200": _LOG_ANSWER | {"headers": {"X-Log-Epoch": _NUMBER_HEADER, "X-Oldest-Seq": _NUMBER_HEADER}}},
+            400, 503, parameters=[
+                _query("after", _COUNT, "lines with a greater seq; 0 is the beginning"),
+                _query("limit", {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1000}, "most lines of a page"),
+                _query("follow", {"type": "string", "enum": ["0", "1"]}, "1: the stream goes on, `limit` means nothing"),
+                _query("register_id", _TEXT, "only transactions of this register"),
+            ]),
+    },
+    "/manage/v1/transactions/batch": {"post": _operation("Submit many transactions, one a line",
+        {"200": _answer("What became of the lines.", _ref("BatchResult")),
+         "429": _answer("The queue is full; `accepted` is what went in before.", {"allOf": [_ref("Error"), _ref("BatchResult")]}),
+         "503": _answer("The store failed; `accepted` went in before.", {"allOf": [_ref("Error"), _ref("BatchResult")]})},
+        413, 415, requestBody={"required": True, "content": _content(_NDJSON, _ref("BatchLine"))})},
+    "/manage/v1/transactions/{tx_hash}": {"get": _operation("The payload of one transaction",
+        {"200": _answer("Byte for byte.", {}, _BYTES)}, 400, 404, 503,
+        parameters=[{"name": "tx_hash", "in": "path", "required": True, "schema": _HASH}])},
+}  # fmt: skip
+
+DOCUMENT: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {
+        "title": "Sorcha Peer management API",
+        "version": "1",
+        "description": "What operators and applications ask one node. The token lies in `admin.token` in its data directory.",
+    },
+    "security": [{"token": []}],
+    "paths": _PATHS,
+    "components": {
+        "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        "responses": {"Error": _answer("The request was not served; `code` is stable.", _ref("Error"))},
+        "schemas": _SCHEMAS,
+    },
+}

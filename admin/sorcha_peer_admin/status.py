@@ -1,0 +1,66 @@
+"""The state of the node, and what is installed in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, jsonify
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.service import NodeApi, NodeStatus
+
+
+class StatusRoutes:
+    """``/status`` and ``/plugins``."""
+
+    def __init__(self, node: NodeApi) -> None:
+        self._node = node
+
+    def blueprint(self) -> Blueprint:
+        """The routes, for the application."""
+        routes = Blueprint("status", __name__)
+        routes.add_url_rule("/status", view_func=self.status)
+        routes.add_url_rule("/plugins", view_func=self.plugins)
+        return routes
+
+    def status(self) -> Response:
+        """The state right now."""
+        return jsonify(status_json(self._node.status(), self._node.max_transaction_bytes))
+
+    def plugins(self) -> Response:
+        """What is installed, from which distribution, chosen or not, and why one failed to load."""
+        return jsonify({"plugins": [dict(plugin) for plugin in self._node.plugins()]})
+
+
+def status_json(status: NodeStatus, max_transaction_bytes: int) -> dict[str, Any]:
+    """The status as programs read it; keys are added, never renamed."""
+    return {
+        "peer_id": status.peer_id,
+        "name": status.name,
+        "version": status.version,
+        "network_id": status.network_id,
+        "state": status.state,
+        "started_at": status.started_at,
+        "uptime_s": round(status.uptime_s, 3),
+        "listening": list(status.listening),
+        "external_address": status.external_address,
+        "reachability": status.reachability,
+        "peers": {"known": status.peers_known, "connected": status.peers_connected, "active": status.peers_active},
+        "links": dict(status.links),
+        "queue": {"pending": status.queue_pending, "inflight": status.queue_inflight, "dead": status.queue_dead},
+        "transactions": {
+            "stored": status.transactions_stored,
+            "delivered": status.transactions_delivered,
+            "last_seq": status.last_seq,
+        },
+        "log_epoch": status.log_epoch,
+        "traffic": {
+            "received": status.traffic.received,
+            "duplicates": status.traffic.duplicates,
+            "sent_bytes": status.traffic.sent_bytes,
+            "received_bytes": status.traffic.received_bytes,
+        },
+        "last_discovery": status.last_discovery_at,
+        "partition": status.partition,
+        "limits": {"max_transaction_bytes": max_transaction_bytes},
+    }

@@ -1,0 +1,118 @@
+"""A node without a network: what the management API sees of one, kept in a list."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sorcha_peer_core.errors import QueueFull
+from sorcha_peer_core.interfaces.service import Health, LogSlice, NodeStatus, PeerView, SubmitResult, Traffic
+from sorcha_peer_core.model.ids import PeerId, TxHash
+from sorcha_peer_core.model.transaction import LogEntry, Submission
+
+TOKEN = "token-of-the-tests"
+OWN_ID = PeerId("ab" * 20)
+LOG_EPOCH = 4_711_000_000_000_001
+
+STATUS = NodeStatus(
+    peer_id=OWN_ID, name="anna", version="0.1.0", network_id="sorcha", state="online", started_at=1_700_000_000,
+    uptime_s=12.3456, listening=("grpc://127.0.0.1:5001",), external_address="192.0.2.7", reachability="unknown",
+    peers_known=4, peers_connected=3, peers_active=2, links={"grpcstream": 2, "grpc": 1}, queue_pending=5, queue_inflight=6,
+    queue_dead=7, transactions_stored=8, transactions_delivered=9, last_seq=10, log_epoch=LOG_EPOCH,
+    traffic=Traffic(received=11, duplicates=1, sent_bytes=1200, received_bytes=1300), last_discovery_at=1_700_000_005,
+    partition=False,
+)  # fmt: skip
+
+LINKED = PeerView(
+    peer_id=PeerId("cd" * 20), name="ben", address="192.0.2.8:5001", status="linked", transport="grpcstream",
+    direction="outbound", latency_ms=1.25, last_seen_at=1_700_000_009, failures=0, is_bootstrap=True,
+    software="sorcha-peer/0.1.0", queued_bytes=17,
+)  # fmt: skip
+
+
+def entry(seq: int, tx_hash: TxHash | None = None, register_id: str = "", size: int = 3) -> LogEntry:
+    """A line of the log with values that differ from line to line."""
+    return LogEntry(
+        seq=seq, hash=tx_hash or TxHash(seq.to_bytes(32, "big")), size=size, content_type="text/plain", register_id=register_id,
+        origin="ef" * 20, created_ms=1_700_000_000_000.125, received_ms=1_700_000_000_001.5, hops=2,
+    )  # fmt: skip
+
+
+class FakeNode:
+    """Keeps what it is given in order; ``room`` is how many more submissions it takes."""
+
+    def __init__(self, data_dir: Path, listen: str = "127.0.0.1:0", max_transaction_bytes: int = 1000) -> None:
+        self.data_dir = data_dir
+        self.max_transaction_bytes = max_transaction_bytes
+        self.admin_settings: dict[str, Any] = {"listen": listen}
+        self.entries: list[LogEntry] = []
+        self.payloads: dict[TxHash, bytes] = {}
+        self.calls: list[list[Submission]] = []
+        self.room = 1_000_000
+        self.failure: Exception | None = None
+        self.condition = Health(live=True, ready=True, reasons=())
+        self.epoch = LOG_EPOCH
+        self.waits: list[tuple[int, float]] = []
+        self._grown = threading.Condition()
+
+    def settings(self, section: str) -> Mapping[str, Any]:
+        return self.admin_settings if section == "admin" else {}
+
+    def status(self) -> NodeStatus:
+        if self.failure:
+            raise self.failure
+        return replace(STATUS, last_seq=self.entries[-1].seq if self.entries else 10)
+
+    def health(self) -> Health:
+        return self.condition
+
+    def peers(self) -> list[PeerView]:
+        return [LINKED, replace(LINKED, peer_id=PeerId("00" * 20), status="known", transport="", direction="", latency_ms=None)]
+
+    def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
+        if self.failure:
+            raise self.failure
+        if len(submissions) > self.room:
+            raise QueueFull("100 submissions wait, which is the most")
+        self.room -= len(submissions)
+        self.calls.append(list(submissions))
+        results = []
+        for submission in submissions:
+            known = submission.tx_hash in self.payloads
+            results.append(SubmitResult(submission.tx_hash, "known" if known else "queued"))
+            if not known:
+                self.payloads[submission.tx_hash] = submission.payload
+                self.append(submission.tx_hash, submission.register_id, len(submission.payload))
+        return results
+
+    def append(self, tx_hash: TxHash | None = None, register_id: str = "", size: int = 3) -> None:
+        """One more line in the log."""
+        with self._grown:
+            self.entries.append(entry(len(self.entries) + 1, tx_hash, register_id, size))
+            self._grown.notify_all()
+
+    def transactions(self, after: int, limit: int, register_id: str | None = None) -> LogSlice:
+        if self.failure:
+            raise self.failure
+        found = [e for e in self.entries[after : after + limit if register_id is None else None]
+                 if register_id is None or e.register_id == register_id]  # fmt: skip
+        return LogSlice(found[:limit], self.entries[0].seq if self.entries else 0, self.epoch)
+
+    def wait_for_transactions(self, after: int, timeout_s: float) -> bool:
+        self.waits.append((after, timeout_s))
+        with self._grown:
+            return self._grown.wait_for(lambda: len(self.entries) > after, timeout_s)
+
+    def payload(self, tx_hash: TxHash) -> bytes | None:
+        return self.payloads.get(tx_hash)
+
+    def metrics_text(self) -> bytes:
+        return b"# TYPE sorcha_peer_count gauge\nsorcha_peer_count 3.0\n"
+
+    def plugins(self) -> Sequence[Mapping[str, Any]]:
+        return [
+            {"name": "admin", "distribution": "sorcha-peer-admin", "version": "0.1.0", "offers": [], "chosen": True, "error": ""}
+        ]

@@ -1,0 +1,167 @@
+"""The one gRPC server and port of a node, shared by everything that speaks gRPC."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import grpc
+
+from sorcha_peer_core.errors import StartError
+from sorcha_peer_core.interfaces.transport import MAX_BATCH_BYTES, TransportContext
+from sorcha_peer_core.model.peer import Endpoint
+from sorcha_peer_core.wire.methods import Method, serialize
+from sorcha_transport_grpc.addresses import bind_problem, target_of
+from sorcha_transport_grpc.runtime import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+_SHARED_KEY = "sorcha_transport_grpc.endpoint"
+_SLACK_BYTES = 64 * 1024
+"""Room for the fields around a batch or a payload."""
+_SPARE_WORKERS = 64
+_WORKERS_PER_LINK = 2
+
+_BOTH_SIDES = [
+    # Equal on both sides, or the one that pings is sent away with too_many_pings.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # A fixed window instead of one that grows: what a reader that is not reading can be sent ahead stays bounded.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", MAX_BATCH_BYTES),
+    ("grpc.max_receive_message_length", MAX_BATCH_BYTES + _SLACK_BYTES),
+]
+_CHANNEL_OPTIONS = [
+    *_BOTH_SIDES,
+    ("grpc.max_send_message_length", MAX_BATCH_BYTES + _SLACK_BYTES),
+    # Channels to one peer share nothing: neither the connection nor the pause after a failure.
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.enable_retries", 0),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.service_config_disable_resolution", 1),
+]
+_SERVER_OPTIONS = [
+    *_BOTH_SIDES,
+    # Without this a port in use goes unnoticed, and two nodes share its connections.
+    ("grpc.so_reuseport", 0),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.max_ping_strikes", 0),
+]
+
+
+class GrpcEndpoint:
+    """One server: starts with the first user that listens, stops with the last that releases it."""
+
+    def __init__(self, context: TransportContext) -> None:
+        prepare(context.max_connections)
+        self.max_payload_bytes = max(MAX_BATCH_BYTES, context.max_transaction_bytes)
+        self._context = context
+        self._handlers = _Handlers()
+        self._server: Any = None
+        self._listening: Endpoint | None = None
+        self._users: set[object] = set()
+        self._places = context.max_connections
+
+    def listen(self, user: object) -> Endpoint:
+        """Serve from now on, for this user too; returns where. Raises StartError."""
+        if self._listening is None:
+            self._server, self._listening = self._start()
+            log.info("gRPC listens on %s", self._listening.authority)
+        self._users.add(user)
+        return self._listening
+
+    def release(self, user: object, grace_s: float) -> None:
+        """This user needs the server no longer; the last one stops it. Calls in progress get ``grace_s``. Idempotent."""
+        self._users.discard(user)
+        if self._users or self._server is None:
+            return
+        server, self._server, self._listening = self._server, None, None
+        server.stop(grace_s).wait()
+
+    def serve(self, method: Method, behaviour: Callable[..., Any]) -> None:
+        """Answer a method with ``behaviour(request or requests, context)``, from the moment that the server runs.
+
+        Said before anybody listens: a dialler takes UNIMPLEMENTED for a lasting answer.
+        """
+        self._handlers.add(method, behaviour)
+
+    def channel_to(self, remote: Endpoint) -> Any:
+        """A new channel of the caller's own, to be closed by it."""
+        return grpc.insecure_channel(target_of(remote), options=_CHANNEL_OPTIONS)
+
+    def take_place(self) -> bool:
+        """Count one more inbound link; False when there are ``max_connections`` of them."""
+        if self._places <= 0:
+            return False
+        self._places -= 1
+        return True
+
+    def give_place(self) -> None:
+        """An inbound link has ended."""
+        self._places += 1
+
+    def _start(self) -> tuple[Any, Endpoint]:
+        wanted = Endpoint("grpc", *self._context.listen)
+        problem = bind_problem(wanted.host, wanted.port)
+        if problem:
+            raise StartError(f"cannot listen on {wanted.authority}: {problem}")
+        # Under gevent the workers are greenlets. Every inbound link holds one or two of them for all its life.
+        workers = ThreadPoolExecutor(_WORKERS_PER_LINK * self._context.max_connections + _SPARE_WORKERS)
+        options = [*_SERVER_OPTIONS, ("grpc.max_send_message_length", self.max_payload_bytes + _SLACK_BYTES)]
+        server = grpc.server(workers, handlers=[self._handlers], options=options)
+        try:
+            port = server.add_insecure_port(wanted.authority)
+        except RuntimeError as error:
+            raise StartError(f"cannot listen on {wanted.authority}: {error}") from error
+        server.start()
+        return server, wanted._replace(port=port)
+
+
+def endpoint_of(context: TransportContext) -> GrpcEndpoint:
+    """The endpoint of this node; made at the first call, with the classic services on it."""
+    from sorcha_transport_grpc.discovery_service import serve_discovery
+    from sorcha_transport_grpc.distribution_service import serve_distribution
+
+    endpoint: GrpcEndpoint | None = context.shared.get(_SHARED_KEY)
+    if endpoint is None:
+        endpoint = context.shared[_SHARED_KEY] = GrpcEndpoint(context)
+        serve_discovery(endpoint, context.peer_api)
+        serve_distribution(endpoint, context.peer_api)
+    return endpoint
+
+
+def refuse_unready(context: Any) -> NoReturn:
+    """Answer a call that came before its transport listens, or after it stopped: the dialler may try again soon."""
+    context.abort(grpc.StatusCode.UNAVAILABLE, "this node is starting or stopping")
+    raise AssertionError("abort raises")
+
+
+def method_of(channel: Any, method: Method) -> Any:
+    """The callable that calls a method over a channel."""
+    call = getattr(channel, _shape(method))
+    return call(method.path, request_serializer=serialize, response_deserializer=method.parse_response)
+
+
+def _shape(method: Method) -> str:
+    return f"{'stream' if method.client_streams else 'unary'}_{'stream' if method.server_streams else 'unary'}"
+
+
+class _Handlers(grpc.GenericRpcHandler):
+    """Looked up per call, so that a method can be offered while the server runs."""
+
+    def __init__(self) -> None:
+        self._by_path: dict[str, Any] = {}
+
+    def add(self, method: Method, behaviour: Callable[..., Any]) -> None:
+        build = getattr(grpc, f"{_shape(method)}_rpc_method_handler")
+        self._by_path[method.path] = build(behaviour, request_deserializer=method.parse_request, response_serializer=serialize)
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
+        return self._by_path.get(handler_call_details.method)

@@ -1,0 +1,33 @@
+"""Makes grpc and gevent work in one process."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import gevent
+from gevent import monkey
+from grpc.experimental import gevent as grpc_gevent
+
+from sorcha_peer_core.errors import PluginError
+
+_SPARE_THREADS = 64
+
+
+def prepare(max_connections: int) -> None:
+    """Before the first channel or server: hooks grpc into gevent, and lets the hub have the native threads it needs.
+
+    Raises:
+        PluginError: the process is not monkey-patched; grpc would hang in it.
+    """
+    if not (monkey.is_module_patched("threading") and monkey.is_module_patched("socket")):
+        raise PluginError("the gRPC transports need a process that called gevent.monkey.patch_all() before anything else")
+    _hook_grpc_into_gevent()
+    # Each completion queue that is polled holds a native thread: one per server, one per channel, one per call that
+    # blocks. When they run out, everything waits for everything.
+    pool = gevent.get_hub().threadpool
+    pool.maxsize = max(pool.maxsize, 4 * max_connections + _SPARE_THREADS)
+
+
+@cache
+def _hook_grpc_into_gevent() -> None:
+    grpc_gevent.init_gevent()

@@ -1,0 +1,1 @@
+"""Streaming gRPC for Sorcha Peer: one long-lived stream per link, the first choice between nodes."""

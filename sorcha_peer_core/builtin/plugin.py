@@ -1,0 +1,68 @@
+"""What the core itself offers, through the same hooks as any plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sorcha_peer_core.hookspecs import Offer, hookimpl
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.address import AddressResolver
+    from sorcha_peer_core.interfaces.store import Store
+    from sorcha_peer_core.interfaces.strategy import Strategy
+
+
+@hookimpl
+def peer_stores() -> Sequence[Offer[Store]]:
+    """SQLite, and a store in memory."""
+    return [
+        Offer("sqlite", _build_sqlite_store, "one SQLite file in the data directory"),
+        Offer("memory", _build_memory_store, "nothing outlives the process; for tests"),
+    ]
+
+
+@hookimpl
+def peer_address_resolvers() -> Sequence[Offer[AddressResolver]]:
+    """What the operator says, and what the interfaces have."""
+    return [
+        Offer("manual", _build_manual_resolver, "network_address.external_address"),
+        Offer("interface", _build_interface_resolver, "the addresses of this machine's network interfaces"),
+    ]
+
+
+@hookimpl
+def peer_strategies() -> Sequence[Offer[Strategy]]:
+    """The shipped ways to spread transactions."""
+    return [Offer("mesh", _build_mesh, "push to everybody in small networks, to an active view in large ones")]
+
+
+def _build_sqlite_store(url: str, data_dir: Path) -> Store:
+    from sorcha_peer_core.builtin.sqlite_store import build_sqlite_store
+
+    return build_sqlite_store(url, data_dir)
+
+
+def _build_memory_store(url: str, data_dir: Path) -> Store:
+    from sorcha_peer_core.builtin.memory_store import build_memory_store
+
+    return build_memory_store(url, data_dir)
+
+
+def _build_manual_resolver(settings: Mapping[str, Any]) -> AddressResolver:
+    from sorcha_peer_core.builtin.addresses import build_manual_resolver
+
+    return build_manual_resolver(settings)
+
+
+def _build_interface_resolver(settings: Mapping[str, Any]) -> AddressResolver:
+    from sorcha_peer_core.builtin.addresses import build_interface_resolver
+
+    return build_interface_resolver(settings)
+
+
+def _build_mesh(settings: Mapping[str, Any]) -> Strategy:
+    from sorcha_peer_core.protocol.strategies import Mesh
+
+    return Mesh(full_mesh_max_peers=settings["full_mesh_max_peers"], eager_max_bytes=settings["eager_max_bytes"])

@@ -1,0 +1,118 @@
+"""The tables of the SQLite store, as numbered steps from an empty file to today."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+
+from sorcha_peer_core import __version__
+from sorcha_peer_core.errors import StoreBroken
+
+_LOG_EPOCH_BITS = 63
+
+# A step never changes once it was released: files out there have gone through it as it is.
+# `payload` is the last column, so that listings of the log stop reading a row before it.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+        """CREATE TABLE peers (
+            peer_id TEXT PRIMARY KEY,
+            address TEXT NOT NULL,
+            port INTEGER NOT NULL,
+            supported_protocols TEXT NOT NULL,
+            first_seen INTEGER NOT NULL,
+            last_seen INTEGER NOT NULL,
+            failure_count INTEGER NOT NULL DEFAULT 0,
+            capabilities TEXT NOT NULL,
+            is_bootstrap BOOLEAN NOT NULL DEFAULT 0,
+            record BLOB NOT NULL,
+            record_signature BLOB NOT NULL,
+            record_seq INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            software TEXT NOT NULL,
+            network_id TEXT NOT NULL,
+            public_key BLOB NOT NULL
+        )""",
+        "CREATE INDEX idx_peers_last_seen ON peers (last_seen)",
+        "CREATE INDEX idx_peers_is_bootstrap ON peers (is_bootstrap)",
+        """CREATE TABLE transaction_queue (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            tx_hash TEXT NOT NULL,
+            tx_data BLOB NOT NULL,
+            queued_at INTEGER NOT NULL,
+            retry_count INTEGER NOT NULL DEFAULT 0,
+            last_attempt INTEGER,
+            content_type TEXT NOT NULL,
+            register_id TEXT NOT NULL,
+            queued_ms REAL NOT NULL,
+            size INTEGER NOT NULL
+        )""",
+        "CREATE UNIQUE INDEX idx_queue_tx_hash ON transaction_queue (tx_hash)",
+        # With the size in it, the totals of a long queue are found without reading the payloads.
+        "CREATE INDEX idx_queue_queued_at ON transaction_queue (queued_at, size)",
+        """CREATE TABLE transactions (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            tx_hash BLOB NOT NULL UNIQUE,
+            size INTEGER NOT NULL,
+            content_type TEXT NOT NULL,
+            register_id TEXT NOT NULL,
+            origin TEXT NOT NULL,
+            created_ms REAL NOT NULL,
+            received_ms REAL NOT NULL,
+            hops INTEGER NOT NULL,
+            header BLOB NOT NULL,
+            signature BLOB NOT NULL,
+            payload BLOB NOT NULL
+        )""",
+        "CREATE INDEX idx_transactions_register ON transactions (register_id) WHERE register_id <> ''",
+        "CREATE TABLE sync_cursors (peer_id TEXT PRIMARY KEY, log_epoch INTEGER NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID",
+    ),
+)
+
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def migrate(connection: sqlite3.Connection, file: str) -> int:
+    """Bring the file to ``SCHEMA_VERSION`` and return its log epoch; runs inside the caller's transaction.
+
+    Raises:
+        StoreBroken: written by a newer version, or not a database of ours.
+    """
+    version = _version_of(connection, file)
+    if version > SCHEMA_VERSION:
+        software = _meta(connection, "software")
+        raise StoreBroken(
+            f"{file} was written by Sorcha Peer {software} with schema {version}; this is {__version__} and reads up to "
+            f"schema {SCHEMA_VERSION}. Run {software} or newer, or name another file in store.url"
+        )
+    for step in MIGRATIONS[version:]:
+        for statement in step:
+            connection.execute(statement)
+    if version == 0:
+        _set_meta(connection, "log_epoch", secrets.randbits(_LOG_EPOCH_BITS) or 1)
+    if version < SCHEMA_VERSION:
+        _set_meta(connection, "schema_version", SCHEMA_VERSION)
+        _set_meta(connection, "software", __version__)
+    epoch = _meta(connection, "log_epoch")
+    if not isinstance(epoch, int):
+        raise StoreBroken(f"{file} has lost its log epoch; restore it from a backup, or move it away to start an empty one")
+    return epoch
+
+
+def _version_of(connection: sqlite3.Connection, file: str) -> int:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return 0
+    version = _meta(connection, "schema_version") if "meta" in tables else None
+    if not isinstance(version, int) or version < 1:
+        raise StoreBroken(f"{file} is a database of something else; name another file in store.url")
+    return version
+
+
+def _meta(connection: sqlite3.Connection, key: str) -> object:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return row[0] if row else None
+
+
+def _set_meta(connection: sqlite3.Connection, key: str, value: int | str) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))

@@ -1,0 +1,278 @@
+"""Real node processes on this machine: started, watched, killed and surely gone at the end.
+
+For the command ``devnet`` and for integration tests. Blocks politely where the standard library is patched.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sorcha_peer_core.cli.client import Json, NodeClient, find_node
+from sorcha_peer_core.cli.run import NODE_FILE
+from sorcha_peer_core.config import CONFIG_FILE
+from sorcha_peer_core.errors import PeerError, StartError
+
+POLL_S = 0.05
+_ANY_PORT = "127.0.0.1:0"
+_START_TIMEOUT_S = 60.0
+_STOP_GRACE_S = 6.0
+
+
+class NodeProcess:
+    """One node in a process and a data directory of its own; may be ended and started again."""
+
+    def __init__(self, number: int, data_dir: Path) -> None:
+        self.number = number
+        self.data_dir = data_dir
+        self.log_file = data_dir.with_name(f"{data_dir.name}.log")
+        self.listen = _ANY_PORT
+        self.admin = _ANY_PORT
+        self.peer_id = ""
+        self._bootstrap: tuple[str, ...] = ()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._client: NodeClient | None = None
+        self._url = ""
+
+    def spawn(self, bootstrap: Sequence[str] = ()) -> None:
+        """Start the process; ``wait_until_ready`` says when it is a node."""
+        self._bootstrap = tuple(bootstrap)
+        (self.data_dir / NODE_FILE).unlink(missing_ok=True)
+        command = [sys.executable, "-m", "sorcha_peer_core", "run", "--exit-with-stdin"]
+        command += [
+            "--data-dir",
+            str(self.data_dir),
+            "--name",
+            self.data_dir.name,
+            "--listen",
+            self.listen,
+            "--admin",
+            self.admin,
+        ]
+        command += [part for address in bootstrap for part in ("--bootstrap", address)]
+        with self.log_file.open("ab") as out:
+            # A session of its own: a Ctrl-C in the terminal reaches the parent, which ends its nodes in order. The pipe on
+            # stdin ends with the parent however that ends, and the node with it.
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until_ready(self, timeout_s: float = _START_TIMEOUT_S) -> None:
+        """Block until the node listens. Raises StartError with the last line of its log."""
+        wait_until(lambda: self._is_announced() or not self.is_running(), timeout_s, f"node {self.number} to start", POLL_S)
+        if not self._is_announced():
+            raise StartError(f"node {self.number} ended while it started: {self.last_words()}")
+        announced = json.loads((self.data_dir / NODE_FILE).read_text(encoding="utf-8"))
+        if not announced["admin_url"]:
+            raise PeerError("the nodes have no management API, by which they are asked: pip install 'sorcha-peer[admin]'")
+        self.peer_id = announced["peer_id"]
+        # From now on it comes back where it was.
+        self.listen = announced["listening"][0].partition("://")[2]
+        self.admin = announced["admin_url"].partition("://")[2].rstrip("/")
+
+    def restart(self, bootstrap: Sequence[str] | None = None) -> None:
+        """Start an ended node again on its data directory and ports."""
+        self.spawn(self._bootstrap if bootstrap is None else bootstrap)
+        self.wait_until_ready()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        return self._started().pid
+
+    @property
+    def client(self) -> NodeClient:
+        """Asks the node that runs on this data directory, also one that somebody else restarted there."""
+        url, token = find_node(self.data_dir, None, None)
+        if self._client is None or url != self._url:
+            self._client, self._url = NodeClient(url, token), url
+        return self._client
+
+    def status(self) -> Json:
+        """The node's state. Raises NodeUnreachable."""
+        return self.client.status()
+
+    def hashes(self) -> set[str]:
+        """All transactions in the node's log."""
+        return {line["hash"] for line in read_log(self.client)}
+
+    def is_running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._started().kill()
+        self._started().wait()
+
+    def send_signal(self, number: int = signal.SIGTERM) -> None:
+        """Ask it to stop; does not wait."""
+        if self.is_running():
+            self._started().send_signal(number)
+
+    def close_stdin(self) -> None:
+        """Let go of it, as happens when this process ends."""
+        if (stdin := self._started().stdin) is not None:
+            stdin.close()
+
+    def terminate(self, grace_s: float = _STOP_GRACE_S) -> int:
+        """Ask it to stop and see that it does; returns the exit status, negative for a signal."""
+        self.send_signal()
+        return self.wait_for_exit(grace_s)
+
+    def wait_for_exit(self, timeout_s: float) -> int:
+        """Block until the process ended; one that does not is killed."""
+        process = self._started()
+        try:
+            status = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            status = process.wait()
+        self.close_stdin()
+        return status
+
+    def log_text(self) -> str:
+        """Everything it printed, over all its starts."""
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def last_words(self) -> str:
+        """The last line it printed."""
+        lines = self.log_text().strip().splitlines() if self.log_file.exists() else []
+        return lines[-1].removeprefix("sorcha-peer: ") if lines else "it printed nothing"
+
+    def _is_announced(self) -> bool:
+        return (self.data_dir / NODE_FILE).exists()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise PeerError(f"node {self.number} was never started")
+        return self._process
+
+
+class Cluster:
+    """Some nodes that join through the first of them. A context manager: no node outlives it."""
+
+    def __init__(self, root: Path, count: int, configs: Sequence[Mapping[str, Any]] = ()) -> None:
+        """``configs`` are tables for the ``config.toml`` of the nodes, in order; nodes beyond them have defaults."""
+        self.nodes = [NodeProcess(number, root / f"node-{number}") for number in range(1, count + 1)]
+        for node in self.nodes:
+            node.data_dir.mkdir(parents=True, exist_ok=True)
+        for node, tables in zip(self.nodes, configs, strict=False):
+            (node.data_dir / CONFIG_FILE).write_text(toml_of(tables), encoding="utf-8")
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def start(self, started: Callable[[int], None] = lambda ready: None) -> None:
+        """Start the first node, then the others with it as their first contact; ``started`` hears how many are ready."""
+        atexit.register(self._kill_all)
+        first = self.nodes[0]
+        first.spawn()
+        first.wait_until_ready()
+        started(1)
+        for node in self.nodes[1:]:
+            node.spawn([first.listen])
+        for ready, node in enumerate(self.nodes[1:], start=2):
+            node.wait_until_ready(_START_TIMEOUT_S + len(self.nodes))
+            started(ready)
+
+    def wait_until_linked(self, links: int, timeout_s: float, linked: Callable[[int], None] = lambda nodes: None) -> None:
+        """Block until every node is linked to at least ``links`` peers; ``linked`` hears how many are so far."""
+        waiting = list(self.nodes)
+
+        def all_linked() -> bool:
+            waiting[:] = [node for node in waiting if node.status()["peers"]["connected"] < links]
+            linked(len(self.nodes) - len(waiting))
+            return not waiting
+
+        wait_until(all_linked, timeout_s, f"every node to be linked to {links} peers", 4 * POLL_S)
+
+    def wait_until_all_have(self, transactions: int, timeout_s: float) -> None:
+        """Block until every running node holds as many transactions."""
+        running = [node for node in self.nodes if node.is_running()]
+        wait_until(
+            lambda: all(node.status()["transactions"]["stored"] >= transactions for node in running),
+            timeout_s,
+            f"every node to have {transactions} transactions",
+            4 * POLL_S,
+        )
+
+    def close(self) -> None:
+        """Ask all to stop, in one go, and end those that do not."""
+        try:
+            for node in self.nodes:
+                node.send_signal()
+            deadline = time.monotonic() + _STOP_GRACE_S
+            for node in self.nodes:
+                if node.is_running():
+                    node.wait_for_exit(max(0.0, deadline - time.monotonic()))
+        finally:
+            self._kill_all()
+            atexit.unregister(self._kill_all)
+
+    def _kill_all(self) -> None:
+        for node in self.nodes:
+            if node.is_running():
+                node.kill()
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float, what: str, pause_s: float = POLL_S) -> None:
+    """Ask again and again. Raises PeerError when the time is over; ``what`` says for what was waited."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise PeerError(f"waited {timeout_s:.0f} s for {what}, in vain")
+        time.sleep(pause_s)
+
+
+def read_log(client: NodeClient, page_lines: int = 5000) -> list[Json]:
+    """The whole arrival log of a node."""
+    entries: list[Json] = []
+    while True:
+        after = entries[-1]["seq"] if entries else 0
+        with client.log(after, page_lines) as part:
+            page = list(part.lines)
+        entries += page
+        if len(page) < page_lines:
+            return entries
+
+
+def toml_of(tables: Mapping[str, Any]) -> str:
+    """Tables of plain values as TOML.
+
+    >>> print(toml_of({"node": {"name": "a"}, "plugins": {"rest": {"listen": "[::]:1"}}}), end="")
+    [node]
+    name = "a"
+    [plugins]
+    [plugins.rest]
+    listen = "[::]:1"
+    """
+    return "".join(f"{line}\n" for name, table in tables.items() for line in _toml_lines((name,), table))
+
+
+def _toml_lines(path: tuple[str, ...], table: Mapping[str, Any]) -> list[str]:
+    def quoted(key: str) -> str:
+        return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else json.dumps(key)
+
+    plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
+    lines = [f"[{'.'.join(map(quoted, path))}]"]
+    lines += [f"{quoted(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            lines += _toml_lines((*path, key), value)
+    return lines

@@ -1,0 +1,57 @@
+"""One run of devnet from the first process to the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gevent
+import psutil
+
+from sorcha_peer_core.cli.cluster import Cluster
+from sorcha_peer_core.cli.devnet_measure import Watch, records_of, samples_of
+from sorcha_peer_core.cli.devnet_publish import Publisher
+from sorcha_peer_core.cli.devnet_report import NodeRecord, Run, report_of
+from sorcha_peer_core.cli.payloads import Sourced
+from sorcha_peer_core.cli.progress import Stages, progress_on_terminal
+
+_LINK_TIMEOUT_S = 60.0
+
+
+class DevnetRun:
+    """A network, what is published into it, and what came of it. Used once."""
+
+    def __init__(self, root: Path, nodes: int, configs: Sequence[Mapping[str, Any]], links: int) -> None:
+        self._cluster = Cluster(root, nodes, configs)
+        self._links = links
+
+    def run(self, payloads: Sequence[Sourced], rate: float | None) -> dict[str, Any]:
+        """Start, publish, wait, collect, stop; returns the report. No process is left, whatever happens."""
+        with progress_on_terminal() as stage, self._cluster:
+            start_s = self._start(stage)
+            publisher, records = self._spread(payloads, rate, stage)
+        wall_s = time.time() - float(psutil.Process().create_time())
+        return report_of(Run(publisher.published, records, publisher.first_submission_ms, start_s, wall_s))
+
+    def _start(self, stage: Stages) -> float:
+        begin, nodes = time.monotonic(), len(self._cluster.nodes)
+        self._cluster.start(stage("nodes started", nodes))
+        self._cluster.wait_until_linked(self._links, _LINK_TIMEOUT_S + nodes, stage("nodes linked", nodes))
+        return time.monotonic() - begin
+
+    def _spread(self, payloads: Sequence[Sourced], rate: float | None, stage: Stages) -> tuple[Publisher, list[NodeRecord]]:
+        nodes = self._cluster.nodes
+        publisher = Publisher(nodes, payloads)
+        before = samples_of(nodes)
+        publishing = gevent.spawn(publisher.publish, rate)
+        try:
+            watch = Watch(nodes, len(payloads))
+            watch.until_all_arrived(
+                publisher, stage("transactions published", len(payloads)), stage("arrivals", len(payloads) * len(nodes))
+            )
+        finally:
+            publishing.kill()
+        after = samples_of(nodes)
+        return publisher, records_of(nodes, before, after)

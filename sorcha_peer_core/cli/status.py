@@ -1,0 +1,47 @@
+"""``sorcha-peer status``: how a running node is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sorcha_peer_core.cli.options import asks_node, json_option
+from sorcha_peer_core.cli.tables import bytes_text, count_text, duration_text, moment_text, print_json, print_table
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.cli.client import NodeClient
+
+
+@click.command()
+@asks_node
+@json_option
+def status(client: NodeClient, as_json: bool) -> None:
+    """Show how a running node is."""
+    state = client.status()
+    if as_json:
+        print_json(state)
+        return
+    print_table(("", ""), rows_of(state))
+
+
+def rows_of(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What matters of a node's state, a line each."""
+    peers, queue, transactions = state["peers"], state["queue"], state["transactions"]
+    yield "node", f"{state['name']} ({state['peer_id']})"
+    yield "state", f"{state['state']}, up {duration_text(state['uptime_s'])}"
+    yield "version", f"{state['version']}, network {state['network_id']}"
+    yield "listens on", ", ".join(state.get("listening", ()))
+    yield "external address", f"{state['external_address'] or 'none'} (reachability {state['reachability']})"
+    yield "peers", f"{peers['connected']} linked, {peers['active']} active, {peers['known']} known"
+    yield "links", ", ".join(f"{links} {transport}" for transport, links in state.get("links", {}).items())
+    stored, last_seq = count_text(transactions["stored"]), count_text(transactions["last_seq"])
+    yield "transactions", f"{stored} stored, last place in the log {last_seq}"
+    yield "queue", f"{queue['pending']} pending, {queue['inflight']} in flight, {queue['dead']} dead"
+    if traffic := state.get("traffic"):
+        yield "traffic", f"{bytes_text(traffic['sent_bytes'])} sent, {bytes_text(traffic['received_bytes'])} received"
+        yield "copies", f"{count_text(traffic['received'])} received, {count_text(traffic['duplicates'])} of them known already"
+    yield "last discovery", moment_text(state["last_discovery"])
+    if state["partition"]:
+        yield "warning", "the network seems to be split"

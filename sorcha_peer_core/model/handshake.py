@@ -1,0 +1,44 @@
+"""What two peers say to each other before anything else."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sorcha_peer_core.model.peer import PeerRecord
+
+PROTOCOL_VERSION = 1
+NONCE_BYTES = 32
+
+
+class Hello(NamedTuple):
+    """The first frame of each side."""
+
+    version_min: int
+    version_max: int
+    network_id: str
+    record: PeerRecord
+    nonce: bytes
+    proof: bytes
+    """Of the listener only; the dialler's comes as a Proof, when it knows the listener's nonce."""
+    max_batch_bytes: int
+    max_transaction_bytes: int
+    features: tuple[int, ...]
+    clock_ms: float
+    log_epoch: int
+
+
+class Proof(NamedTuple):
+    """The dialler's signature over both nonces, both ids and the channel binding."""
+
+    signature: bytes
+
+
+def proof_text(
+    role: str, dialler_id: str, listener_id: str, dialler_nonce: bytes, listener_nonce: bytes, binding: bytes
+) -> bytes:
+    """The bytes that the peer in ``role`` (``dialler`` or ``listener``) signs to prove that it holds its key, here and now.
+
+    Every part has a fixed length or stands last, so no two different sets of parts give the same bytes.
+    """
+    head = f"sorcha-peer-session:v1:{role}:{dialler_id}:{listener_id}:".encode()
+    return head + dialler_nonce + listener_nonce + binding

@@ -1,0 +1,53 @@
+"""Everything the protocol may ask of the world."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.model.events import Event
+    from sorcha_peer_core.model.ids import TxHash
+    from sorcha_peer_core.model.messages import Cursor, Load, Message, Timer
+    from sorcha_peer_core.model.transaction import Transaction
+
+
+class Priority(IntEnum):
+    """Order in which a link's send queue is emptied; the last is dropped first when it is full."""
+
+    CONTROL = 0
+    OWN = 1
+    ANSWER = 2
+    RELAY = 3
+    LAZY = 4
+
+
+class Host(Protocol):
+    """Each method returns at once and never raises."""
+
+    def send(self, peer: int, message: Message, priority: Priority) -> None:
+        """Best effort; a failure comes back as ``Core.link_down``."""
+
+    def unlink(self, peer: int, reason: str) -> None:
+        """End the link to ``peer``; ``Core.link_down`` follows."""
+
+    def set_timer(self, delay_s: float, timer: Timer) -> None:
+        """``Core.timer`` once, not earlier. Late is fine, lost is not."""
+
+    def verify(self, transaction: Transaction) -> None:
+        """Check hash, signature and validity; answered by ``Core.verified``."""
+
+    def store(self, transaction: Transaction, hops: int, own: bool) -> None:
+        """Put it into the arrival log; answered by ``Core.stored`` after the commit."""
+
+    def load(self, question: Load) -> None:
+        """Ask the store; answered by ``Core.loaded``."""
+
+    def remember(self, peer: int, cursor: Cursor) -> None:
+        """Keep how far this peer's log was read, after what was handed to ``store`` before. Losing it only costs a longer sync."""
+
+    def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
+        """What ``peer`` sent under this hash did not verify."""
+
+    def emit(self, event: Event) -> None:
+        """Something an operator may want to see; never needed for correctness."""

@@ -1,0 +1,136 @@
+"""Reading peers' arrival logs: what makes it certain that nothing is missed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sorcha_peer_core.model.messages import Cursor, SyncPage, SyncSince
+from sorcha_peer_core.protocol.host import Host, Priority
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.model.ids import TxHash
+
+
+class _Reading:
+    """One peer's log, being read."""
+
+    __slots__ = ("next", "since", "waiting")
+
+    def __init__(self, now: float) -> None:
+        self.since = now
+        self.waiting: set[TxHash] = set()
+        """Hashes of the current page that are not here yet."""
+        self.next: SyncPage | None = None
+        """The current page; None while it is awaited."""
+
+
+class Sync:
+    """A cursor per peer, moved over a page only when everything on it is here (or provably gone).
+
+    A few logs are read at a time, the others wait their turn: what the first ones bring, the later ones need not.
+    """
+
+    def __init__(self, host: Host, at_once: int, patience_s: float) -> None:
+        self._host = host
+        self._at_once = at_once
+        self._patience_s = patience_s
+        self._cursors: dict[int, Cursor] = {}
+        self._turns: deque[int] = deque()
+        self._readings: dict[int, _Reading] = {}
+        self._waiting: dict[TxHash, list[int]] = {}
+
+    def link_up(self, peer: int, cursor: Cursor, now: float) -> None:
+        """``peer`` is linked; its log is read from ``cursor`` on."""
+        self._cursors[peer] = cursor
+        self._turns.append(peer)
+        self._start(now)
+
+    def link_down(self, peer: int, now: float) -> None:
+        """Its log cannot be read now; the cursor stays where it was proved to be."""
+        del self._cursors[peer]
+        if peer in self._turns:
+            self._turns.remove(peer)
+        self._stop(peer)
+        self._start(now)
+
+    def again(self, now: float) -> None:
+        """Time to read the log of the peer whose turn it is; a reading that got no answer for long loses its place."""
+        for peer, reading in list(self._readings.items()):
+            if now - reading.since > self._patience_s:
+                self._stop(peer)
+        for peer in self._cursors:
+            if peer not in self._readings and peer not in self._turns:
+                # Last in, last out: linked peers come round in turn.
+                self._cursors[peer] = self._cursors.pop(peer)
+                self._turns.append(peer)
+                break
+        self._start(now)
+
+    def page(self, peer: int, page: SyncPage, missing: Sequence[TxHash], now: float) -> None:
+        """``peer`` answered; ``missing`` are the hashes on the page that are not here and will be fetched."""
+        reading = self._readings.get(peer)
+        if reading is None or reading.next is not None:
+            return
+        reading.since = now
+        reading.next = page
+        reading.waiting.update(missing)
+        for tx_hash in missing:
+            self._waiting.setdefault(tx_hash, []).append(peer)
+        if not reading.waiting:
+            self._turn_page(peer, reading, now)
+
+    def expects(self, peer: int) -> bool:
+        """Whether a page of this peer was asked for."""
+        reading = self._readings.get(peer)
+        return reading is not None and reading.next is None
+
+    def resolved(self, tx_hash: TxHash, now: float) -> bool:
+        """It is here; returns whether a sync waited for it."""
+        peers = self._waiting.pop(tx_hash, None)
+        if peers is None:
+            return False
+        for peer in peers:
+            reading = self._readings[peer]
+            reading.waiting.discard(tx_hash)
+            if not reading.waiting:
+                self._turn_page(peer, reading, now)
+        return True
+
+    def gave_up(self, tx_hash: TxHash, now: float) -> None:
+        """It could not be got; the readings that need it end here and begin again from their cursors later."""
+        for peer in self._waiting.get(tx_hash, [])[:]:
+            self._stop(peer)
+        self._start(now)
+
+    def _turn_page(self, peer: int, reading: _Reading, now: float) -> None:
+        page = reading.next
+        assert page is not None
+        self._cursors[peer] = Cursor(page.log_epoch, page.next_seq)
+        self._host.remember(peer, self._cursors[peer])
+        if page.more:
+            reading.next = None
+            self._ask(peer, reading, now)
+        else:
+            self._stop(peer)
+            self._start(now)
+
+    def _start(self, now: float) -> None:
+        while self._turns and len(self._readings) < self._at_once:
+            peer = self._turns.popleft()
+            if peer not in self._readings:
+                self._ask(peer, self._readings.setdefault(peer, _Reading(now)), now)
+
+    def _ask(self, peer: int, reading: _Reading, now: float) -> None:
+        reading.since = now
+        cursor = self._cursors[peer]
+        self._host.send(peer, SyncSince(cursor.log_epoch, cursor.seq), Priority.CONTROL)
+
+    def _stop(self, peer: int) -> None:
+        reading = self._readings.pop(peer, None)
+        for tx_hash in reading.waiting if reading else ():
+            peers = self._waiting[tx_hash]
+            peers.remove(peer)
+            if not peers:
+                del self._waiting[tx_hash]

@@ -1,0 +1,300 @@
+"""The protocol's host in real time: one greenlet owns the Core, everything else hands it work."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import TYPE_CHECKING, Protocol
+
+import gevent
+from gevent.event import Event as Signal
+
+from sorcha_peer_core.model import messages as m
+from sorcha_peer_core.model.events import Dropped, TransactionRejected
+from sorcha_peer_core.model.transaction import Arrival, Transaction
+from sorcha_peer_core.protocol.host import Priority
+from sorcha_peer_core.services.storage import Done, KeepCursor
+from sorcha_peer_core.wire.codec import encode_frame
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.filter import HashFilter
+    from sorcha_peer_core.model.events import Event
+    from sorcha_peer_core.model.ids import PeerId, TxHash
+    from sorcha_peer_core.protocol.core import Core
+    from sorcha_peer_core.protocol.sendqueue import SendQueue
+    from sorcha_peer_core.services.events import EventBus
+    from sorcha_peer_core.services.storage import Storage
+    from sorcha_peer_core.services.verifier import Verifier
+
+_TURN_ITEMS = 256
+"""Work done before other greenlets get a turn: a few milliseconds."""
+_BACKLOG_BYTES = 16 * 1024 * 1024
+"""Received and not yet stored; beyond it the links are not read (back-pressure)."""
+
+
+class Outlet(Protocol):
+    """Where frames for one linked peer go."""
+
+    peer_id: PeerId
+    queue: SendQueue[bytes]
+
+    def wake(self) -> None:
+        """Something waits in the queue."""
+
+    def close(self, reason: str) -> None:
+        """End the link."""
+
+
+class Driver:
+    """Runs a Core: an inbox, a heap of timers, and the answers of the world. All methods belong to the hub's thread."""
+
+    def __init__(self, events: EventBus, hash_filter: HashFilter, aside: Callable[[PeerId, m.Message], None]) -> None:
+        self._events = events
+        self._filter = hash_filter
+        self._aside = aside
+        """Messages that are not about transactions go there."""
+        self._core: Core | None = None
+        self._storage: Storage | None = None
+        self._verifier: Verifier | None = None
+        self._inbox: deque[tuple[Callable[..., None], tuple[object, ...]]] = deque()
+        self._timers: list[tuple[float, int, m.Timer]] = []
+        self._order = count()
+        self._wake = Signal()
+        self._room = Signal()
+        self._room.set()
+        self._backlog_bytes = 0
+        self._outlets: dict[int, Outlet] = {}
+        self._dirty: set[int] = set()
+        self._last_message: m.Message | None = None
+        self._last_frame = b""
+        self._own_queued_ms: dict[TxHash, float] = {}
+        self._stopping = False
+        self.last_seq = 0
+        self.log_grew = Signal()
+        """Set whenever arrivals were committed; whoever waits on it clears nothing, a new one takes its place."""
+        self.dropped_frames = 0
+        self.own_in_flight = 0
+        """Own transactions released and not yet committed to the log."""
+
+    def attach(self, core: Core, storage: Storage, verifier: Verifier) -> None:
+        """Complete the circle; called once, before ``run``."""
+        self._core, self._storage, self._verifier = core, storage, verifier
+
+    @property
+    def core(self) -> Core:
+        """The core it runs."""
+        assert self._core is not None
+        return self._core
+
+    # What other greenlets hand in.
+
+    def post(self, function: Callable[..., None], *args: object) -> None:
+        """Have ``function(*args)`` called by the greenlet that owns the core."""
+        self._inbox.append((function, args))
+        self._wake.set()
+
+    def received(self, peer: int, messages: Sequence[m.Message], size: int) -> None:
+        """Messages of one batch of ``size`` bytes from a linked peer; blocks while too much is waiting."""
+        while not self._room.is_set() and not self._stopping:
+            self._room.wait()
+        self._hold(size)
+        self.post(self._on_received, peer, messages, size)
+
+    def link_up(self, peer: int, outlet: Outlet, cursor: m.Cursor) -> None:
+        """``peer`` is linked."""
+        self.post(self._on_link_up, peer, outlet, cursor)
+
+    def link_down(self, peer: int) -> None:
+        """The last link to ``peer`` is gone."""
+        self.post(self._on_link_down, peer)
+
+    def submit(self, transactions: Sequence[Transaction], queued_ms: Sequence[float]) -> None:
+        """Release own, signed transactions; ``queued_ms`` says when each was committed to the outbox."""
+        self.own_in_flight += len(transactions)
+        self.post(self._on_submit, transactions, queued_ms)
+
+    def verified(self, transactions: Sequence[Transaction], flaws: Sequence[str | None]) -> None:
+        """The verifier's answer."""
+        self.post(self._on_verified, transactions, flaws)
+
+    def carried_out(self, done: Done) -> None:
+        """The storage's answer."""
+        self.post(self._on_carried_out, done)
+
+    # The greenlet.
+
+    def run(self) -> None:
+        """Work until ``stop``."""
+        self.core.start(time.monotonic())
+        while not self._stopping:
+            # What arrived comes before timers: a node that was slow must not take its own pause for others' silence.
+            for _ in range(min(len(self._inbox), _TURN_ITEMS)):
+                function, args = self._inbox.popleft()
+                function(*args)
+            now = time.monotonic()
+            while self._timers and self._timers[0][0] <= now:
+                self.core.timer(heapq.heappop(self._timers)[2], now)
+            self._wake_senders()
+            if self._inbox:
+                gevent.sleep(0)
+                continue
+            self._wake.clear()
+            self._wake.wait(self._timers[0][0] - now if self._timers else None)
+
+    def stop(self) -> None:
+        """End after the current turn and let blocked readers go."""
+        self._stopping = True
+        self._wake.set()
+        self._room.set()
+        self.log_grew.set()
+
+    @property
+    def send_backlog_bytes(self) -> int:
+        """What waits in the fullest send queue."""
+        return max((outlet.queue.waiting_bytes for outlet in self._outlets.values()), default=0)
+
+    @property
+    def linked(self) -> int:
+        """Peers the core is linked to."""
+        return len(self._outlets)
+
+    # Host: what the core asks for.
+
+    def send(self, peer: int, message: m.Message, priority: Priority) -> None:
+        """Queue a frame; encoded once however many peers it goes to."""
+        outlet = self._outlets.get(peer)
+        if outlet is None:
+            return
+        if message is not self._last_message:
+            self._last_message, self._last_frame = message, encode_frame(message)
+        frame = self._last_frame
+        dropped = outlet.queue.put(frame, len(frame), priority)
+        self._dirty.add(peer)
+        if dropped:
+            self.dropped_frames += dropped
+            self._events.emit(Dropped(outlet.peer_id, "send queue full", dropped))
+            if outlet.queue.overflowed:
+                self.unlink(peer, "it reads too slowly")
+
+    def send_control(self, peer: int, message: m.Message) -> None:
+        """Queue a message of a service; by the owner of the core only."""
+        self.send(peer, message, Priority.CONTROL)
+
+    def broadcast_control(self, peers: Sequence[int], message: m.Message) -> None:
+        """The same for many."""
+        for peer in peers:
+            self.send(peer, message, Priority.CONTROL)
+
+    def unlink(self, peer: int, reason: str) -> None:
+        """Close the link; ``link_down`` follows from there."""
+        outlet = self._outlets.get(peer)
+        if outlet is not None:
+            outlet.close(reason)
+
+    def set_timer(self, delay_s: float, timer: m.Timer) -> None:
+        """Remember a timer."""
+        heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._order), timer))
+
+    def verify(self, transaction: Transaction) -> None:
+        """Pass to the verifier."""
+        assert self._verifier is not None
+        self._hold(len(transaction.payload))
+        self._verifier.add(transaction)
+
+    def store(self, transaction: Transaction, hops: int, own: bool) -> None:
+        """Pass to the storage, with the time of arrival: now, or for an own one when it was queued."""
+        assert self._storage is not None
+        tx_hash = transaction.hash
+        received_ms = self._own_queued_ms.pop(tx_hash, None) or time.time() * 1000
+        self._filter.add(tx_hash, max(received_ms, transaction.header.created_ms))
+        self._hold(len(transaction.payload))
+        self._storage.add(Arrival(transaction, received_ms, hops, own))
+
+    def load(self, question: m.Load) -> None:
+        """Pass to the storage."""
+        assert self._storage is not None
+        self._storage.add(question)
+
+    def remember(self, peer: int, cursor: m.Cursor) -> None:
+        """Pass to the storage, behind the arrivals it depends on."""
+        assert self._storage is not None
+        outlet = self._outlets.get(peer)
+        if outlet is not None:
+            self._storage.add(KeepCursor(outlet.peer_id, cursor))
+
+    def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
+        """Tell the operator who sent it."""
+        outlet = self._outlets.get(peer)
+        self._events.emit(TransactionRejected(tx_hash, outlet.peer_id if outlet else None, reason))
+
+    def emit(self, event: Event) -> None:
+        """Tell everybody who listens."""
+        self._events.emit(event)
+
+    # Work, by the owner of the core.
+
+    def _on_received(self, peer: int, messages: Sequence[m.Message], size: int) -> None:
+        now = time.monotonic()
+        core = self.core
+        for message in messages:
+            if type(message) in _ASIDE:
+                outlet = self._outlets.get(peer)
+                if outlet is not None:
+                    self._aside(outlet.peer_id, message)
+            core.receive(peer, message, now)
+        self._release(size)
+
+    def _on_link_up(self, peer: int, outlet: Outlet, cursor: m.Cursor) -> None:
+        self._outlets[peer] = outlet
+        self.core.link_up(peer, cursor, time.monotonic())
+
+    def _on_link_down(self, peer: int) -> None:
+        self._outlets.pop(peer, None)
+        self.core.link_down(peer, time.monotonic())
+
+    def _on_submit(self, transactions: Sequence[Transaction], queued_ms: Sequence[float]) -> None:
+        for transaction, queued in zip(transactions, queued_ms, strict=True):
+            self._own_queued_ms[transaction.hash] = queued
+            self.core.submit(transaction, time.monotonic())
+
+    def _on_verified(self, transactions: Sequence[Transaction], flaws: Sequence[str | None]) -> None:
+        now = time.monotonic()
+        for transaction, flaw in zip(transactions, flaws, strict=True):
+            self.core.verified(transaction, flaw, now)
+            self._release(len(transaction.payload))
+
+    def _on_carried_out(self, done: Done) -> None:
+        now = time.monotonic()
+        self.core.stored([arrival.transaction.hash for arrival in done.stored], now)
+        for arrival in done.stored:
+            self.own_in_flight -= arrival.own
+            self._release(len(arrival.transaction.payload))
+        for answer in done.answers:
+            self.core.loaded(answer, now)
+        if done.stored:
+            self.last_seq = done.last_seq
+            grew, self.log_grew = self.log_grew, Signal()
+            grew.set()
+
+    def _wake_senders(self) -> None:
+        for peer in self._dirty:
+            outlet = self._outlets.get(peer)
+            if outlet is not None:
+                outlet.wake()
+        self._dirty.clear()
+
+    def _hold(self, size: int) -> None:
+        self._backlog_bytes += size
+        if self._backlog_bytes > _BACKLOG_BYTES:
+            self._room.clear()
+
+    def _release(self, size: int) -> None:
+        self._backlog_bytes -= size
+        if self._backlog_bytes <= _BACKLOG_BYTES:
+            self._room.set()
+
+
+_ASIDE = frozenset({m.Peers, m.PeersRequest, m.Goodbye})

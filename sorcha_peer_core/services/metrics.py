@@ -1,0 +1,89 @@
+"""Prometheus metrics of one node, read from its state when they are asked for: nothing is counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+
+    from sorcha_peer_core.interfaces.service import NodeStatus
+
+_LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 3600.0)
+
+
+class NodeReading:
+    """What the collector reads, as callables, so that it holds no part of the node itself."""
+
+    def __init__(
+        self,
+        status: Callable[[], NodeStatus],
+        gauges: Callable[[], dict[str, float]],
+        counters: Callable[[], dict[str, float]],
+        events: Callable[[], dict[str, int]],
+    ) -> None:
+        self.status = status
+        self.gauges = gauges
+        self.counters = counters
+        self.events = events
+
+
+class Metrics:
+    """The registry of one node."""
+
+    def __init__(self, reading: NodeReading) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_NodeCollector(reading))
+        self._latency = Histogram(
+            "sorcha_transaction_distribution_latency_seconds",
+            "From the origin's clock to the arrival here.",
+            buckets=_LATENCY_BUCKETS_S,
+            registry=self._registry,
+        )
+
+    def arrived(self, created_ms: float, received_ms: float) -> None:
+        """A transaction of another node was committed here."""
+        self._latency.observe(max(0.0, received_ms - created_ms) / 1000)
+
+    def text(self) -> bytes:
+        """Everything, in the text format 0.0.4."""
+        return generate_latest(self._registry)
+
+
+class _NodeCollector(Collector):
+    def __init__(self, reading: NodeReading) -> None:
+        self._reading = reading
+
+    def collect(self) -> Iterator[Metric]:
+        status = self._reading.status()
+        yield GaugeMetricFamily("sorcha_peer_count", "Known peers.", status.peers_known)
+        yield GaugeMetricFamily("sorcha_peer_count_active", "Linked peers.", status.peers_active)
+        yield GaugeMetricFamily("sorcha_transaction_queue_size", "Submissions not yet released.", status.queue_pending)
+        online = {"offline": 0, "degraded": 1, "online": 2}.get(status.state, 0)
+        yield GaugeMetricFamily("sorcha_peer_service_status", "0 offline, 1 degraded, 2 online.", online)
+        found_at = status.last_discovery_at or 0
+        yield GaugeMetricFamily(
+            "sorcha_last_successful_discovery_timestamp_seconds", "When a peer last told whom it knows.", found_at
+        )
+        links = GaugeMetricFamily("sorcha_links", "Linked peers by transport and direction.", labels=("transport", "direction"))
+        for key, number in status.links_by_direction.items():
+            links.add_metric(key, number)
+        yield links
+        traffic = status.traffic
+        yield CounterMetricFamily("sorcha_bandwidth_sent_bytes", "Bytes of batches sent.", traffic.sent_bytes)
+        yield CounterMetricFamily("sorcha_bandwidth_received_bytes", "Bytes of batches received.", traffic.received_bytes)
+        yield CounterMetricFamily("sorcha_transactions_received", "Copies of transactions received.", traffic.received)
+        yield CounterMetricFamily("sorcha_transactions_duplicate", "Copies that were here already.", traffic.duplicates)
+        for name, gauge in self._reading.gauges().items():
+            yield GaugeMetricFamily(f"sorcha_{name}", name.replace("_", " "), gauge)
+        for name, total in self._reading.counters().items():
+            yield CounterMetricFamily(f"sorcha_{name}", name.replace("_", " "), total)
+        events = CounterMetricFamily("sorcha_events", "Events by kind.", labels=("kind",))
+        for kind, number in self._reading.events().items():
+            events.add_metric((kind,), number)
+        yield events

@@ -1,0 +1,136 @@
+"""Own submissions: committed first, released to the network in order, never faster than the links can take them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent.event import Event as Signal
+
+from sorcha_peer_core.errors import QueueFull, StoreError
+from sorcha_peer_core.model.transaction import Header, Queued, Submission, Transaction
+from sorcha_peer_core.services.security import MAX_TTL_S, TRANSACTION_DOMAIN
+from sorcha_peer_core.wire.codec import encode_header
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.config import OfflineModeSection
+    from sorcha_peer_core.interfaces.store import Store
+    from sorcha_peer_core.services.driver import Driver
+    from sorcha_peer_core.services.identity import Identity
+    from sorcha_peer_core.services.native import NativeThread
+
+_ROWS_AT_ONCE = 128
+_MOST_IN_FLIGHT = 512
+"""Released and not yet in the log: bounds what memory holds beside the queue on disk."""
+_FULL_QUEUE_BYTES = 1024 * 1024
+"""Of the fullest send queue; above it the release pauses, but not for long: one slow peer must not hold up all."""
+_PATIENCE_S = 0.5
+_RETRY_S = 1.0
+
+
+class Outbox:
+    """Takes submissions in and feeds them to the core. A row leaves the outbox with the commit to the arrival log."""
+
+    def __init__(
+        self,
+        config: OfflineModeSection,
+        identity: Identity,
+        network_id: str,
+        ttl_s: int,
+        *,
+        store: Store,
+        store_thread: NativeThread,
+        signer: NativeThread,
+        driver: Driver,
+    ) -> None:
+        self._config = config
+        self._identity = identity
+        self._network_id = network_id
+        self._ttl_s = min(ttl_s, MAX_TTL_S)
+        self._store = store
+        self._store_thread = store_thread
+        self._signer = signer
+        self._driver = driver
+        self._released_row_id = 0
+        self._signal = Signal()
+        self._stopping = False
+
+    def put(self, submissions: Sequence[Submission]) -> list[bool]:
+        """Commit submissions; False where the payload was known already. Blocks until they are durable.
+
+        Raises:
+            QueueFull: none was accepted.
+            StoreError: none was accepted.
+        """
+        rows, size = self._store.queue_totals()
+        more = sum(len(submission.payload) for submission in submissions)
+        if rows + len(submissions) > self._config.max_queue_size or size + more > self._config.max_queue_bytes:
+            raise QueueFull(
+                f"{rows} submissions ({size} bytes) wait already; at most {self._config.max_queue_size} "
+                f"and {self._config.max_queue_bytes} bytes may; try again when peers have taken some"
+            )
+        fresh = self._store_thread.call(self._store.put, submissions, time.time() * 1000)
+        self._signal.set()
+        return fresh
+
+    def wake(self) -> None:
+        """Something changed that may let rows go: a peer was linked, a queue emptied."""
+        self._signal.set()
+
+    def stop(self) -> None:
+        """Release no more; what waits stays committed."""
+        self._stopping = True
+        self._signal.set()
+
+    def run(self) -> None:
+        """Release rows while there is somebody to release them to; the body of a greenlet."""
+        while not self._stopping:
+            if self._driver.linked == 0 or not self._release_some():
+                self._signal.wait()
+                self._signal.clear()
+
+    def _release_some(self) -> bool:
+        try:
+            rows = self._store_thread.call(self._store.queued, self._released_row_id, _ROWS_AT_ONCE)
+        except StoreError:
+            gevent.sleep(_RETRY_S)
+            return True
+        if not rows:
+            return False
+        transactions = self._signer.call(self._seal, rows)
+        self._wait_for_room()
+        if not self._stopping:
+            self._driver.submit(transactions, [row.queued_ms for row in rows])
+            self._released_row_id = rows[-1].row_id
+        return True
+
+    def _wait_for_room(self) -> None:
+        deadline = time.monotonic() + _PATIENCE_S
+        while not self._stopping and (
+            self._driver.own_in_flight > _MOST_IN_FLIGHT
+            or (self._driver.send_backlog_bytes > _FULL_QUEUE_BYTES and time.monotonic() < deadline)
+        ):
+            gevent.sleep(0.002)
+
+    def _seal(self, rows: Sequence[Queued]) -> list[Transaction]:
+        """Sign what is released now: the life of a transaction begins here, however long it waited."""
+        now_ms = time.time_ns() / 1e6
+        return [self._seal_one(row.submission, now_ms) for row in rows]
+
+    def _seal_one(self, submission: Submission, now_ms: float) -> Transaction:
+        header = Header(
+            network_id=self._network_id,
+            payload_hash=submission.tx_hash,
+            payload_size=len(submission.payload),
+            content_type=submission.content_type,
+            register_id=submission.register_id,
+            origin_key=self._identity.public_key,
+            created_ms=now_ms,
+            ttl_s=self._ttl_s,
+            nonce=secrets.randbits(64),
+        )
+        header_bytes = encode_header(header)
+        return Transaction(header, header_bytes, self._identity.sign(TRANSACTION_DOMAIN + header_bytes), submission.payload)

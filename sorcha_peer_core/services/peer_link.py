@@ -1,0 +1,75 @@
+"""One linked peer: its send queue, and the greenlet that empties it into whichever pipe is in use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gevent.event import Event as Signal
+
+from sorcha_peer_core.errors import LinkClosed
+from sorcha_peer_core.protocol.sendqueue import SendQueue
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.transport import Link
+    from sorcha_peer_core.model.ids import PeerId
+    from sorcha_peer_core.model.peer import PeerRecord
+
+BATCH_BYTES = 64 * 1024
+"""Frames coalesce up to here: beyond it a larger batch saves nothing, and a probe would wait behind it."""
+QUEUE_BYTES = 4 * 1024 * 1024
+
+
+class PeerLink:
+    """A peer and the link in use. The link may be replaced by another to the same peer while frames wait."""
+
+    def __init__(self, index: int, record: PeerRecord, link: Link, log_epoch: int) -> None:
+        self.index = index
+        self.record = record
+        self.peer_id: PeerId = record.peer_id
+        self.link = link
+        self.log_epoch = log_epoch
+        self.queue: SendQueue[bytes] = SendQueue(QUEUE_BYTES)
+        self.sent_bytes = 0
+        self.received_bytes = 0
+        self._signal = Signal()
+        self._ended = False
+
+    def wake(self) -> None:
+        """Something waits in the queue."""
+        self._signal.set()
+
+    def switch(self, link: Link) -> None:
+        """Send over another link from now on."""
+        self.link = link
+        self._signal.set()
+
+    def close(self, reason: str) -> None:
+        """End the link in use."""
+        self.link.close(reason)
+
+    def end(self) -> None:
+        """Stop sending: the peer is no longer linked."""
+        self._ended = True
+        self._signal.set()
+
+    def run(self) -> None:
+        """Send until ``end``; the body of a greenlet. Frames gather while a pipe that is full holds up ``send``."""
+        while not self._ended:
+            self._signal.wait()
+            self._signal.clear()
+            while self.queue and not self._ended:
+                self._send(b"".join(self.queue.take(BATCH_BYTES)))
+
+    def _send(self, batch: bytes) -> None:
+        while not self._ended:
+            link = self.link
+            try:
+                link.send(batch)
+            except LinkClosed:
+                # Whether it arrived is not known; over the link that takes this one's place it goes once more.
+                while self.link is link and not self._ended:
+                    self._signal.wait()
+                    self._signal.clear()
+            else:
+                self.sent_bytes += len(batch)
+                return

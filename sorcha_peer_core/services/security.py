@@ -1,0 +1,70 @@
+"""Signatures: what is signed, how it is checked. All of it is CPU work without I/O, safe on a native thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nacl.bindings import crypto_sign_open
+from nacl.exceptions import CryptoError
+
+from sorcha_peer_core.model.ids import PUBLIC_KEY_BYTES, tx_hash_of
+from sorcha_peer_core.model.peer import PeerRecord
+from sorcha_peer_core.model.transaction import Transaction
+from sorcha_peer_core.wire.codec import SIGNATURE_BYTES
+
+TRANSACTION_DOMAIN = b"sorcha-peer-transaction:v1:"
+RECORD_DOMAIN = b"sorcha-peer-record:v1:"
+"""Domain strings keep a signature made for one purpose from serving another (libp2p RFC 0002)."""
+
+CLOCK_TOLERANCE_MS = 120_000
+MAX_TTL_S = 86_400
+
+
+def is_signed_by(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether the Ed25519 signature is good; about 53 us, releases the GIL."""
+    if len(signature) != SIGNATURE_BYTES or len(public_key) != PUBLIC_KEY_BYTES:
+        return False
+    try:
+        crypto_sign_open(signature + message, public_key)
+    except (CryptoError, ValueError):
+        return False
+    return True
+
+
+def is_genuine(record: PeerRecord) -> bool:
+    """Whether a peer record was signed by the key it names."""
+    return is_signed_by(record.public_key, record.signature, RECORD_DOMAIN + record.signed)
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionRules:
+    """What a transaction must satisfy to be valid on this network."""
+
+    network_id: str
+    max_transaction_bytes: int
+
+    def flaw(self, transaction: Transaction, now_ms: float) -> str | None:
+        """Why it is not valid, in words; None when it is. The cheap checks come first."""
+        header, payload = transaction.header, transaction.payload
+        if header.network_id != self.network_id:
+            return f"it belongs to the network {header.network_id[:64]!r}"
+        if not 0 < len(payload) <= self.max_transaction_bytes:
+            return f"its payload has {len(payload)} bytes; 1 to {self.max_transaction_bytes} are allowed"
+        if len(payload) != header.payload_size:
+            return f"its payload has {len(payload)} bytes, its envelope says {header.payload_size}"
+        if not 0 < header.ttl_s <= MAX_TTL_S:
+            return f"its time to live is {header.ttl_s} s; 1 to {MAX_TTL_S} are allowed"
+        if header.created_ms > now_ms + CLOCK_TOLERANCE_MS:
+            return f"it was created {(header.created_ms - now_ms) / 1000:.0f} s in the future"
+        if now_ms > header.created_ms + header.ttl_s * 1000 + CLOCK_TOLERANCE_MS:
+            return f"it expired {(now_ms - header.created_ms) / 1000 - header.ttl_s:.0f} s ago"
+        if tx_hash_of(payload) != header.payload_hash:
+            return "its payload does not have the hash its envelope names"
+        if not is_signed_by(header.origin_key, transaction.signature, TRANSACTION_DOMAIN + transaction.header_bytes):
+            return "its signature is not its origin's"
+        return None
+
+    def flaws(self, transactions: Sequence[Transaction], now_ms: float) -> list[str | None]:
+        """``flaw`` of each: one trip to a native thread for many."""
+        return [self.flaw(transaction, now_ms) for transaction in transactions]

@@ -1,0 +1,135 @@
+"""The handshake on one link: who is on the other side, and is it really them."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sorcha_peer_core.errors import RemoteProtocolError
+from sorcha_peer_core.interfaces.transport import MAX_BATCH_BYTES
+from sorcha_peer_core.model.handshake import NONCE_BYTES, PROTOCOL_VERSION, Hello, Proof, proof_text
+from sorcha_peer_core.model.ids import PeerId, short
+from sorcha_peer_core.model.messages import Goodbye
+from sorcha_peer_core.services.security import is_genuine, is_signed_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sorcha_peer_core.model.messages import Message
+    from sorcha_peer_core.model.peer import PeerRecord
+    from sorcha_peer_core.services.identity import Identity
+
+
+class HandshakeRefused(RemoteProtocolError):
+    """This peer is not linked, and why. A dialler need not try another transport: the answer would be the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSide:
+    """What a node says of itself in each handshake."""
+
+    identity: Identity
+    record: Callable[[], PeerRecord]
+    """The record as it is now: addresses may change while the node runs."""
+    network_id: str
+    max_transaction_bytes: int
+    log_epoch: int
+    allowed_peers: frozenset[PeerId]
+    """Empty: everybody."""
+
+
+class Handshake:
+    """Three frames: the dialler's Hello, the listener's Hello with its proof, the dialler's proof. No I/O of its own.
+
+    Each side signs both nonces, both ids and the channel binding, so a proof is worth nothing on another link, at
+    another time, or with a man in the middle.
+    """
+
+    def __init__(self, local: LocalSide, outbound: bool, binding: bytes, expected: PeerId | None = None) -> None:
+        self._local = local
+        self._outbound = outbound
+        self._binding = binding
+        self._expected = expected
+        self._nonce = secrets.token_bytes(NONCE_BYTES)
+        self.remote: Hello | None = None
+        """The other side's Hello, once it has passed the checks."""
+        self.done = False
+
+    def first(self) -> Hello:
+        """What the dialler begins with."""
+        return self._hello(b"")
+
+    def receive(self, message: Message | Hello | Proof) -> Hello | Proof | None:
+        """The next frame; returns what to answer.
+
+        Raises:
+            HandshakeRefused: this link is to be closed, for the reason given.
+        """
+        if isinstance(message, Goodbye):
+            raise HandshakeRefused(f"it was refused there: {message.reason}")
+        if isinstance(message, Hello) and self.remote is None:
+            return self._on_hello(message)
+        if isinstance(message, Proof) and self.remote is not None and not self._outbound:
+            self._check_proof("dialler", message.signature)
+            self.done = True
+            return None
+        raise HandshakeRefused(f"a {type(message).__name__} frame in the middle of the handshake")
+
+    def _on_hello(self, hello: Hello) -> Hello | Proof:
+        self._check_hello(hello)
+        self.remote = hello
+        if not self._outbound:
+            return self._hello(self._prove("listener"))
+        self._check_proof("listener", hello.proof)
+        self.done = True
+        return Proof(self._prove("dialler"))
+
+    def _check_hello(self, hello: Hello) -> None:
+        local, peer_id = self._local, hello.record.peer_id
+        if not hello.version_min <= PROTOCOL_VERSION <= hello.version_max:
+            raise HandshakeRefused(f"it speaks protocol {hello.version_min} to {hello.version_max}, this node {PROTOCOL_VERSION}")
+        if hello.network_id != local.network_id or hello.record.network_id != local.network_id:
+            raise HandshakeRefused(f"it belongs to the network {hello.network_id[:64]!r}, this node to {local.network_id!r}")
+        if len(hello.nonce) != NONCE_BYTES:
+            raise HandshakeRefused(f"its nonce has {len(hello.nonce)} bytes, not {NONCE_BYTES}")
+        if peer_id == local.identity.peer_id:
+            raise HandshakeRefused("it is this node itself")
+        if self._expected is not None and peer_id != self._expected:
+            raise HandshakeRefused(f"peer {short(peer_id)} answers there, not {short(self._expected)}")
+        if local.allowed_peers and peer_id not in local.allowed_peers:
+            raise HandshakeRefused(f"peer {short(peer_id)} is not among security.allowed_peers")
+        if not is_genuine(hello.record):
+            raise HandshakeRefused(f"the record of peer {short(peer_id)} is not signed by its key")
+
+    def _check_proof(self, role: str, signature: bytes) -> None:
+        assert self.remote is not None
+        if not is_signed_by(self.remote.record.public_key, signature, self._text(role)):
+            raise HandshakeRefused(f"peer {short(self.remote.record.peer_id)} did not prove that it holds its key")
+
+    def _prove(self, role: str) -> bytes:
+        return self._local.identity.sign(self._text(role))
+
+    def _text(self, role: str) -> bytes:
+        assert self.remote is not None
+        own = (self._local.identity.peer_id, self._nonce)
+        other = (self.remote.record.peer_id, self.remote.nonce)
+        dialler, listener = (own, other) if self._outbound else (other, own)
+        return proof_text(role, dialler[0], listener[0], dialler[1], listener[1], self._binding)
+
+    def _hello(self, proof: bytes) -> Hello:
+        local = self._local
+        return Hello(
+            version_min=PROTOCOL_VERSION,
+            version_max=PROTOCOL_VERSION,
+            network_id=local.network_id,
+            record=local.record(),
+            nonce=self._nonce,
+            proof=proof,
+            max_batch_bytes=MAX_BATCH_BYTES,
+            max_transaction_bytes=local.max_transaction_bytes,
+            features=(),
+            clock_ms=time.time() * 1000,
+            log_epoch=local.log_epoch,
+        )

@@ -1,0 +1,147 @@
+"""What the core wants stored and loaded, in order, many at a time, off the hub."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import gevent
+from gevent.event import Event as Signal
+
+from sorcha_peer_core.errors import StoreError
+from sorcha_peer_core.model import messages as m
+from sorcha_peer_core.model.events import StoreFailed
+from sorcha_peer_core.model.transaction import Arrival
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.store import Store
+    from sorcha_peer_core.model.ids import PeerId
+    from sorcha_peer_core.services.events import EventBus
+    from sorcha_peer_core.services.native import NativeThread
+
+_MOST_OPERATIONS = 1024
+_RETRY_S = 1.0
+
+
+class KeepCursor(NamedTuple):
+    """Write down how far a peer's log was read."""
+
+    peer_id: PeerId
+    cursor: m.Cursor
+
+
+Operation = Arrival | KeepCursor | m.Load
+
+
+class Done(NamedTuple):
+    """What a round of operations came to."""
+
+    stored: Sequence[Arrival]
+    answers: Sequence[m.Answer]
+    last_seq: int
+
+
+class Storage:
+    """A queue of operations and the greenlet that empties it, a round at a time.
+
+    Order is kept: a page of the log that is read after an arrival was handed in contains it. A round that fails is
+    tried again as a whole until it succeeds (an append knows what it already has), so a full disk delays, it does not lose.
+    """
+
+    def __init__(self, store: Store, thread: NativeThread, events: EventBus, done: Callable[[Done], None]) -> None:
+        self._store = store
+        self._thread = thread
+        self._events = events
+        self._done = done
+        self._operations: deque[Operation] = deque()
+        self._signal = Signal()
+        self._stopping = False
+        self.failure = ""
+        """Why the store cannot be written, empty when it can."""
+
+    def add(self, operation: Operation) -> None:
+        """Hand in an operation; does not block."""
+        self._operations.append(operation)
+        self._signal.set()
+
+    @property
+    def waiting(self) -> int:
+        """Operations that have not been carried out."""
+        return len(self._operations)
+
+    def run(self) -> None:
+        """Empty the queue until ``stop``; the body of a greenlet."""
+        while not (self._stopping and not self._operations):
+            self._signal.wait()
+            self._signal.clear()
+            while self._operations:
+                count = min(len(self._operations), _MOST_OPERATIONS)
+                round_ = [self._operations[i] for i in range(count)]
+                if self._carry_out(round_):
+                    for _ in range(count):
+                        self._operations.popleft()
+                elif self._stopping:
+                    return
+                else:
+                    gevent.sleep(_RETRY_S)
+
+    def stop(self) -> None:
+        """Carry out what is there, then end."""
+        self._stopping = True
+        self._signal.set()
+
+    def _carry_out(self, round_: list[Operation]) -> bool:
+        try:
+            done = self._thread.call(carry_out, self._store, round_)
+        except StoreError as error:
+            if not self.failure:
+                self._events.emit(StoreFailed(str(error)))
+            self.failure = str(error)
+            return False
+        self.failure = ""
+        self._done(done)
+        return True
+
+
+def carry_out(store: Store, operations: Sequence[Operation]) -> Done:
+    """Apply operations in order, neighbouring arrivals in one commit. Runs on the store's thread."""
+    arrivals: list[Arrival] = []
+    cursors: dict[PeerId, m.Cursor] = {}
+    stored: list[Arrival] = []
+    answers: list[m.Answer] = []
+
+    def flush() -> None:
+        if arrivals:
+            store.append(arrivals)
+            stored.extend(arrivals)
+            arrivals.clear()
+
+    for operation in operations:
+        if isinstance(operation, Arrival):
+            arrivals.append(operation)
+        elif isinstance(operation, KeepCursor):
+            cursors[operation.peer_id] = operation.cursor
+        else:
+            flush()
+            answers.append(answer(store, operation))
+    flush()
+    if cursors:
+        # Last: a cursor must never be ahead of what is committed.
+        store.save_cursors(cursors)
+    return Done(stored, answers, store.totals()[1])
+
+
+def answer(store: Store, question: m.Load) -> m.Answer:
+    """Look up what the core asks for."""
+    if isinstance(question, m.LoadWanted):
+        return m.Loaded(question, tuple(store.load(question.hashes)))
+    if isinstance(question, m.LoadChunks):
+        return m.Loaded(question, tuple(store.load([question.want.hash])))
+    if isinstance(question, m.LoadKnown):
+        return m.KnownHashes(question, frozenset(store.known(question.hashes)))
+    after = question.after_seq if question.log_epoch == store.log_epoch else 0
+    entries = store.after(after, question.most)
+    items = tuple(m.Announced(entry.hash, entry.size) for entry in entries)
+    next_seq = entries[-1].seq if entries else min(after, store.totals()[1])
+    return m.LogPage(question, store.log_epoch, items, next_seq, len(entries) == question.most)

@@ -1,0 +1,67 @@
+"""Values to put into a store under test."""
+
+from __future__ import annotations
+
+from sorcha_peer_core.model.ids import peer_id_of, tx_hash_of
+from sorcha_peer_core.model.peer import Endpoint, PeerRecord, PeerRow
+from sorcha_peer_core.model.transaction import DEFAULT_CONTENT_TYPE, Arrival, Header, Submission, Transaction, submission_of
+from sorcha_peer_core.wire.codec import encode_header
+from sorcha_peer_core.wire.records import encode_record
+
+NOW_MS = 1_767_225_600_000.125
+ORIGIN_KEY = bytes(range(32))
+_MAX_BYTES = 1 << 30
+LARGEST_UNSIGNED = (1 << 64) - 1
+
+
+def transaction_of(
+    payload: bytes, *, content_type: str = DEFAULT_CONTENT_TYPE, register_id: str = "", created_ms: float = NOW_MS
+) -> Transaction:
+    """A whole envelope around ``payload``. Its signature proves nothing: stores do not look at it."""
+    header = Header(
+        network_id="sorcha",
+        payload_hash=tx_hash_of(payload),
+        payload_size=len(payload),
+        content_type=content_type,
+        register_id=register_id,
+        origin_key=ORIGIN_KEY,
+        created_ms=created_ms,
+        ttl_s=86_400,
+        nonce=LARGEST_UNSIGNED,
+    )
+    return Transaction(header, encode_header(header), bytes(64), payload)
+
+
+def arrival_of(
+    payload: bytes, *, received_ms: float = NOW_MS, hops: int = 1, own: bool = False, register_id: str = ""
+) -> Arrival:
+    """``payload`` on its way into the log."""
+    return Arrival(transaction_of(payload, register_id=register_id), received_ms, hops, own)
+
+
+def arrivals_of(*payloads: bytes) -> list[Arrival]:
+    """One arrival for each payload, received one after the other."""
+    return [arrival_of(payload, received_ms=NOW_MS + place) for place, payload in enumerate(payloads)]
+
+
+def submissions_of(*payloads: bytes) -> list[Submission]:
+    """One submission for each payload."""
+    return [submission_of(payload, max_bytes=_MAX_BYTES) for payload in payloads]
+
+
+def peer_row_of(number: int, *, last_seen_at: int = 0, seq: int = 1, endpoints: tuple[Endpoint, ...] = ()) -> PeerRow:
+    """A row for the peer with this number."""
+    public_key = number.to_bytes(32, "big")
+    signed = encode_record(public_key, "sorcha", seq, endpoints, f"node {number}", "sorcha-peer/1")
+    record = PeerRecord(
+        peer_id=peer_id_of(public_key),
+        public_key=public_key,
+        network_id="sorcha",
+        seq=seq,
+        endpoints=endpoints,
+        name=f"node {number}",
+        software="sorcha-peer/1",
+        signed=signed,
+        signature=bytes(64),
+    )
+    return PeerRow(record, first_seen_at=1_767_000_000, last_seen_at=last_seen_at)

@@ -1,0 +1,232 @@
+"""Messages to frames and back. A frame is encoded once, however many links it goes to; a batch is frames back to back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import isfinite
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from sorcha_peer_core.errors import RemoteProtocolError
+from sorcha_peer_core.model import messages as m
+from sorcha_peer_core.model.handshake import Hello, Proof
+from sorcha_peer_core.model.ids import HASH_BYTES, TxHash
+from sorcha_peer_core.model.transaction import Header, Transaction
+from sorcha_peer_core.wire import session_pb2 as pb
+from sorcha_peer_core.wire.records import decode_record
+
+MAX_HEADER_BYTES = 1024
+SIGNATURE_BYTES = 64
+CHUNK_BYTES = 32 * 1024
+
+_FRAME_TAG = b"\x0a"
+"""Field 1, length-delimited: each frame of a Batch."""
+_SEVEN_BITS = 0x7F
+
+
+def encode_header(header: Header) -> bytes:
+    """The bytes an origin signs."""
+    return pb.Header(
+        network_id=header.network_id,
+        payload_hash=header.payload_hash,
+        payload_size=header.payload_size,
+        content_type=header.content_type,
+        register_id=header.register_id,
+        origin_key=header.origin_key,
+        created_ms=header.created_ms,
+        ttl_s=header.ttl_s,
+        nonce=header.nonce,
+    ).SerializeToString(deterministic=True)
+
+
+def decode_header(header_bytes: bytes) -> Header:
+    """Read an envelope header; unknown fields stay in the bytes. Raises RemoteProtocolError."""
+    if len(header_bytes) > MAX_HEADER_BYTES:
+        raise RemoteProtocolError(f"an envelope header of {len(header_bytes)} bytes; at most {MAX_HEADER_BYTES} are allowed")
+    try:
+        h = pb.Header.FromString(header_bytes)
+    except DecodeError:
+        raise RemoteProtocolError("an envelope header that cannot be read") from None
+    if len(h.payload_hash) != HASH_BYTES:
+        raise RemoteProtocolError(f"an envelope whose payload hash has {len(h.payload_hash)} bytes, not {HASH_BYTES}")
+    if not isfinite(h.created_ms):
+        raise RemoteProtocolError("an envelope that was created at no time")
+    return Header(
+        h.network_id,
+        TxHash(h.payload_hash),
+        h.payload_size,
+        h.content_type,
+        h.register_id,
+        h.origin_key,
+        h.created_ms,
+        h.ttl_s,
+        h.nonce,
+    )
+
+
+def encode_frame(message: m.Message | Hello | Proof) -> bytes:
+    """One frame with its length, ready to be concatenated into a batch."""
+    body: bytes = _ENCODERS[type(message)](message).SerializeToString()
+    return _FRAME_TAG + _varint(len(body)) + body
+
+
+def decode_batch(batch: bytes) -> list[m.Message | Hello | Proof]:
+    """All frames of a batch, in order; frames of kinds unknown here are passed over.
+
+    Raises:
+        RemoteProtocolError: the batch or one of its frames breaks the rules; nothing of it is to be used.
+    """
+    try:
+        frames = pb.Batch.FromString(batch).frames
+    except DecodeError:
+        raise RemoteProtocolError(f"a batch of {len(batch)} bytes that cannot be read") from None
+    decoded = []
+    for frame in frames:
+        kind = frame.WhichOneof("body")
+        if kind is not None:
+            decoded.append(_DECODERS[kind](getattr(frame, kind)))
+    return decoded
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > _SEVEN_BITS:
+        out.append(number & _SEVEN_BITS | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _split_hashes(joined: bytes) -> tuple[TxHash, ...]:
+    if len(joined) % HASH_BYTES:
+        raise RemoteProtocolError(f"a list of hashes of {len(joined)} bytes, which is no multiple of {HASH_BYTES}")
+    return tuple(TxHash(joined[at : at + HASH_BYTES]) for at in range(0, len(joined), HASH_BYTES))
+
+
+def _split_announced(joined: bytes, sizes: Iterable[int]) -> tuple[m.Announced, ...]:
+    hashes, sizes = _split_hashes(joined), tuple(sizes)
+    if len(hashes) != len(sizes):
+        raise RemoteProtocolError(f"an announcement with {len(hashes)} hashes and {len(sizes)} sizes")
+    return tuple(map(m.Announced, hashes, sizes))
+
+
+def _join_announced(items: tuple[m.Announced, ...]) -> tuple[bytes, list[int]]:
+    return b"".join([item.hash for item in items]), [item.size for item in items]
+
+
+def _encode_announce(message: m.Announce) -> pb.Frame:
+    hashes, sizes = _join_announced(message.items)
+    return pb.Frame(announce=pb.Announce(hashes=hashes, sizes=sizes))
+
+
+def _encode_page(page: m.SyncPage) -> pb.Frame:
+    hashes, sizes = _join_announced(page.items)
+    return pb.Frame(
+        sync_page=pb.SyncPage(log_epoch=page.log_epoch, hashes=hashes, sizes=sizes, next_seq=page.next_seq, more=page.more)
+    )
+
+
+def _encode_push(message: m.Push) -> pb.Frame:
+    tx = message.transaction
+    return pb.Frame(push=pb.Push(header=tx.header_bytes, signature=tx.signature, payload=tx.payload, hop=message.hop))
+
+
+def _encode_chunk(c: m.Chunk) -> pb.Frame:
+    return pb.Frame(
+        chunk=pb.Chunk(hash=c.hash, offset=c.offset, data=c.data, header=c.header_bytes, signature=c.signature, hop=c.hop)
+    )
+
+
+def _encode_peers(message: m.Peers) -> pb.Frame:
+    return pb.Frame(peers=pb.Peers(records=[pb.SignedRecord(record=r.signed, signature=r.signature) for r in message.records]))
+
+
+def _encode_hello(hello: Hello) -> pb.Frame:
+    return pb.Frame(
+        hello=pb.Hello(
+            version_min=hello.version_min,
+            version_max=hello.version_max,
+            network_id=hello.network_id,
+            record=pb.SignedRecord(record=hello.record.signed, signature=hello.record.signature),
+            nonce=hello.nonce,
+            proof=hello.proof,
+            limits=pb.Limits(max_batch_bytes=hello.max_batch_bytes, max_transaction_bytes=hello.max_transaction_bytes),
+            features=hello.features,
+            clock_ms=hello.clock_ms,
+            log_epoch=hello.log_epoch,
+        )
+    )
+
+
+def _decode_hello(h: pb.Hello) -> Hello:
+    return Hello(
+        version_min=h.version_min,
+        version_max=h.version_max,
+        network_id=h.network_id,
+        record=decode_record(h.record.record, h.record.signature),
+        nonce=h.nonce,
+        proof=h.proof,
+        max_batch_bytes=h.limits.max_batch_bytes,
+        max_transaction_bytes=h.limits.max_transaction_bytes,
+        features=tuple(h.features),
+        clock_ms=h.clock_ms,
+        log_epoch=h.log_epoch,
+    )
+
+
+def _decode_push(push: pb.Push) -> m.Push:
+    header_bytes = push.header
+    return m.Push(Transaction(decode_header(header_bytes), header_bytes, push.signature, push.payload), push.hop)
+
+
+def _decode_chunk(c: pb.Chunk) -> m.Chunk:
+    header = decode_header(c.header) if c.header else None
+    return m.Chunk(_one_hash(c.hash), c.offset, c.data, header, c.header, c.signature, c.hop)
+
+
+def _one_hash(tx_hash: bytes) -> TxHash:
+    if len(tx_hash) != HASH_BYTES:
+        raise RemoteProtocolError(f"a transaction hash of {len(tx_hash)} bytes, not {HASH_BYTES}")
+    return TxHash(tx_hash)
+
+
+def _decode_page(p: pb.SyncPage) -> m.SyncPage:
+    return m.SyncPage(p.log_epoch, _split_announced(p.hashes, p.sizes), p.next_seq, p.more)
+
+
+_ENCODERS: dict[type, Callable[[Any], Any]] = {
+    Hello: _encode_hello,
+    Proof: lambda p: pb.Frame(proof=pb.Proof(signature=p.signature)),
+    m.Goodbye: lambda g: pb.Frame(goodbye=pb.Goodbye(reason=g.reason)),
+    m.Ping: lambda p: pb.Frame(ping=pb.Ping(nonce=p.nonce)),
+    m.Pong: lambda p: pb.Frame(pong=pb.Pong(nonce=p.nonce)),
+    m.PeersRequest: lambda r: pb.Frame(peers_request=pb.PeersRequest(most=r.most)),
+    m.Peers: _encode_peers,
+    m.Push: _encode_push,
+    m.Announce: _encode_announce,
+    m.Want: lambda w: pb.Frame(want=pb.Want(hashes=b"".join(w.hashes))),
+    m.Absent: lambda a: pb.Frame(absent=pb.Absent(hashes=b"".join(a.hashes))),
+    m.WantChunks: lambda w: pb.Frame(want_chunks=pb.WantChunks(hash=w.hash, offset=w.offset, chunks=w.chunks)),
+    m.Chunk: _encode_chunk,
+    m.SyncSince: lambda s: pb.Frame(sync_since=pb.SyncSince(log_epoch=s.log_epoch, after_seq=s.after_seq)),
+    m.SyncPage: _encode_page,
+}
+
+_DECODERS: dict[str, Callable[[Any], m.Message | Hello | Proof]] = {
+    "hello": _decode_hello,
+    "proof": lambda p: Proof(p.signature),
+    "goodbye": lambda g: m.Goodbye(g.reason[:200]),
+    "ping": lambda p: m.Ping(p.nonce),
+    "pong": lambda p: m.Pong(p.nonce),
+    "peers_request": lambda r: m.PeersRequest(r.most),
+    "peers": lambda p: m.Peers(tuple(decode_record(r.record, r.signature) for r in p.records)),
+    "push": _decode_push,
+    "announce": lambda a: m.Announce(_split_announced(a.hashes, a.sizes)),
+    "want": lambda w: m.Want(_split_hashes(w.hashes)),
+    "absent": lambda a: m.Absent(_split_hashes(a.hashes)),
+    "want_chunks": lambda w: m.WantChunks(_one_hash(w.hash), w.offset, w.chunks),
+    "chunk": _decode_chunk,
+    "sync_since": lambda s: m.SyncSince(s.log_epoch, s.after_seq),
+    "sync_page": _decode_page,
+}

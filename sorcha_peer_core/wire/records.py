@@ -1,0 +1,67 @@
+"""Signed peer records, in both directions."""
+
+from __future__ import annotations
+
+from google.protobuf.message import DecodeError
+
+from sorcha_peer_core.errors import RemoteProtocolError
+from sorcha_peer_core.model.ids import peer_id_of
+from sorcha_peer_core.model.peer import Endpoint, PeerRecord
+from sorcha_peer_core.wire import session_pb2 as pb
+
+MAX_RECORD_BYTES = 2048
+MAX_ENDPOINTS = 8
+_MAX_HOST_CHARS = 255
+_MAX_PORT = 65535
+_MAX_TEXT_CHARS = 64
+
+
+def encode_record(
+    public_key: bytes, network_id: str, seq: int, endpoints: tuple[Endpoint, ...], name: str, software: str
+) -> bytes:
+    """The bytes a peer signs about itself."""
+    return pb.PeerRecord(
+        public_key=public_key,
+        network_id=network_id,
+        seq=seq,
+        endpoints=[pb.Endpoint(scheme=e.scheme, host=e.host, port=e.port) for e in endpoints[:MAX_ENDPOINTS]],
+        name=name,
+        software=software,
+    ).SerializeToString(deterministic=True)
+
+
+def decode_record(signed: bytes, signature: bytes) -> PeerRecord:
+    """Read a record; the signature is **not** checked here.
+
+    Raises:
+        RemoteProtocolError: it is no record, too large, or holds something out of bounds.
+    """
+    if len(signed) > MAX_RECORD_BYTES:
+        raise RemoteProtocolError(f"a peer record of {len(signed)} bytes; at most {MAX_RECORD_BYTES} are allowed")
+    try:
+        record = pb.PeerRecord.FromString(signed)
+        peer_id = peer_id_of(record.public_key)
+    except (DecodeError, ValueError) as error:
+        raise RemoteProtocolError(f"a peer record that cannot be read: {error}") from None
+    if len(record.endpoints) > MAX_ENDPOINTS:
+        raise RemoteProtocolError(f"a peer record with {len(record.endpoints)} endpoints; at most {MAX_ENDPOINTS} are allowed")
+    return PeerRecord(
+        peer_id=peer_id,
+        public_key=record.public_key,
+        network_id=record.network_id,
+        seq=record.seq,
+        endpoints=tuple(Endpoint(e.scheme, e.host, e.port) for e in record.endpoints if _is_dialable(e)),
+        name=_printable(record.name),
+        software=_printable(record.software),
+        signed=signed,
+        signature=signature,
+    )
+
+
+def _is_dialable(endpoint: pb.Endpoint) -> bool:
+    return 0 < endpoint.port <= _MAX_PORT and 0 < len(endpoint.host) <= _MAX_HOST_CHARS and endpoint.host.isprintable()
+
+
+def _printable(text: str) -> str:
+    # Strangers choose these, people read them.
+    return "".join(c for c in text[:_MAX_TEXT_CHARS] if c.isprintable())

@@ -1,0 +1,166 @@
+"""The SQLite store does all that stores do, and keeps the promises of its file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from sorcha_peer_core.builtin.sqlite_store import SqliteStore
+from sorcha_peer_core.model.ids import tx_hash_of
+from sorcha_peer_core.model.peer import Endpoint
+from sorcha_peer_core.testing.store_samples import NOW_MS, arrival_of, arrivals_of, peer_row_of, submissions_of
+from sorcha_peer_core.testing.store_suite import FailureSuite, PersistenceSuite, StoreSuite
+
+
+class TestSqliteStore(StoreSuite, PersistenceSuite, FailureSuite):
+    @pytest.fixture(autouse=True)
+    def _place(self, tmp_path):
+        self.path = str(tmp_path / "peer.db")
+
+    def open_store(self) -> SqliteStore:
+        store = SqliteStore(self.path)
+        store.open()
+        return store
+
+    @contextmanager
+    def failing_writes(self):
+        # As good as a full disk: the file may not grow beyond the pages it has.
+        with self.store._file.reading("limit the file") as connection:
+            connection.execute("PRAGMA max_page_count = 1")
+            yield
+            connection.execute("PRAGMA max_page_count = 1073741823")
+
+
+class TestSqliteStoreInMemory(StoreSuite):
+    def open_store(self) -> SqliteStore:
+        store = SqliteStore(":memory:")
+        store.open()
+        return store
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    return tmp_path / "peer.db"
+
+
+@pytest.fixture
+def store(file):
+    store = SqliteStore(str(file))
+    store.open()
+    with closing(store):
+        yield store
+
+
+def rows_of(file: Path, query: str) -> list[tuple]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_the_peer_table_has_the_columns_that_other_tools_read(store, file):
+    endpoints = (Endpoint("rest", "node.example", 5002), Endpoint("grpc", "10.0.0.1", 5001))
+    store.save_peers([peer_row_of(1, last_seen_at=1_767_225_600, endpoints=endpoints)])
+
+    [row] = rows_of(
+        file, "SELECT address, port, supported_protocols, first_seen, last_seen, failure_count, is_bootstrap FROM peers"
+    )
+
+    assert row == ("10.0.0.1", 5001, '["rest", "grpc"]', 1_767_000_000, 1_767_225_600, 0, 0)
+    [(capabilities,)] = rows_of(file, "SELECT capabilities FROM peers")
+    assert isinstance(json.loads(capabilities), dict)
+
+
+def test_the_queue_table_has_the_columns_that_other_tools_read(store, file):
+    store.put(submissions_of(b"a"), NOW_MS)
+
+    rows = rows_of(file, "SELECT id, tx_hash, tx_data, queued_at, retry_count, last_attempt FROM transaction_queue")
+
+    assert rows == [(1, tx_hash_of(b"a").hex(), b"a", int(NOW_MS / 1000), 0, None)]
+
+
+def test_submissions_are_committed_with_a_sync_of_the_disk_and_arrivals_without(store):
+    def synchronous() -> int:
+        with store._file.reading("ask") as connection:
+            return connection.execute("PRAGMA synchronous").fetchone()[0]
+
+    full, normal = 2, 1
+
+    store.put(submissions_of(b"a"), NOW_MS)
+    assert synchronous() == full
+    store.append(arrivals_of(b"b"))
+    assert synchronous() == normal
+
+
+def test_a_place_in_the_log_is_not_given_again_after_its_row_was_deleted(store, file):
+    store.append(arrivals_of(b"a", b"b"))
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DELETE FROM transactions WHERE seq = 2")
+
+    assert store.append(arrivals_of(b"c")) == [3]
+
+
+def test_listings_of_a_register_and_of_the_queue_totals_use_an_index(store, file):
+    store.append([arrival_of(b"a", register_id="land")])
+
+    register = rows_of(
+        file,
+        "EXPLAIN QUERY PLAN SELECT seq FROM transactions WHERE seq > 0 AND register_id = 'x' AND register_id <> '' ORDER BY seq",
+    )
+    totals = rows_of(file, "EXPLAIN QUERY PLAN SELECT count(*), sum(size) FROM transaction_queue")
+
+    assert "idx_transactions_register" in register[0][3]
+    assert "COVERING INDEX idx_queue_queued_at" in totals[0][3]
+
+
+CRASH = """
+import os, sys
+from sorcha_peer_core.builtin.sqlite_store import SqliteStore
+from sorcha_peer_core.testing.store_samples import NOW_MS, arrivals_of, submissions_of
+store = SqliteStore(sys.argv[1])
+store.open()
+store.append(arrivals_of(b"a", b"b"))
+store.put(submissions_of(b"waiting"), NOW_MS)
+os._exit(9)
+"""
+
+
+def test_what_was_committed_is_there_after_the_process_died(file):
+    subprocess.run([sys.executable, "-c", CRASH, str(file)], check=False, timeout=60)
+
+    store = SqliteStore(str(file))
+    store.open()
+    with closing(store):
+        assert store.totals() == (2, 2)
+        assert [row.submission.payload for row in store.queued(0, 10)] == [b"waiting"]
+
+
+POOLED = """
+from gevent import monkey; monkey.patch_all()
+import sys
+from gevent.threadpool import ThreadPool
+from sorcha_peer_core.builtin.sqlite_store import SqliteStore
+from sorcha_peer_core.testing.store_samples import NOW_MS, arrival_of, arrivals_of, peer_row_of, submissions_of
+pool = ThreadPool(1)
+store = SqliteStore(sys.argv[1])
+pool.apply(store.open)
+assert pool.apply(store.append, (arrivals_of(b"a", b"b"),)) == [1, 2]
+assert pool.apply(store.put, (submissions_of(b"own"), NOW_MS)) == [True]
+assert [row.submission.payload for row in pool.apply(store.queued, (0, 10))] == [b"own"]
+assert pool.apply(store.append, ([arrival_of(b"own", own=True)],)) == [3]
+assert len(pool.apply(store.after, (0, 10))) == 3
+pool.apply(store.save_peers, ([peer_row_of(1)],))
+assert pool.apply(store.peers) == [peer_row_of(1)]
+pool.apply(store.close)
+print("closed", store.totals())
+"""
+
+
+def test_a_native_thread_of_a_patched_process_runs_each_call_as_a_task_of_its_own(file):
+    ended = subprocess.run([sys.executable, "-c", POOLED, str(file)], check=False, timeout=60, capture_output=True, text=True)
+
+    assert (ended.stdout.strip(), ended.stderr) == ("closed (3, 3)", "")

@@ -1,0 +1,229 @@
+"""A management API that answers from memory, and the command line called as a function."""
+
+from __future__ import annotations
+
+import json
+import threading
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from sorcha_peer_core.cli import run_command_line
+
+TOKEN = "the-token"
+STATUS = {
+    "peer_id": "ab" * 20,
+    "name": "north",
+    "version": "0.1.0",
+    "network_id": "sorcha",
+    "state": "online",
+    "uptime_s": 93.5,
+    "started_at": 1_700_000_000,
+    "listening": ["grpc://127.0.0.1:5001"],
+    "external_address": "",
+    "reachability": "unknown",
+    "peers": {"known": 4, "connected": 3, "active": 3},
+    "links": {"grpcstream": 3},
+    "queue": {"pending": 1, "inflight": 0, "dead": 0},
+    "transactions": {"stored": 1234, "delivered": 1234, "last_seq": 1300},
+    "traffic": {"received": 10, "duplicates": 2, "sent_bytes": 2048, "received_bytes": 1024},
+    "log_epoch": 7,
+    "last_discovery": None,
+    "partition": False,
+}
+PEER = {
+    "id": "cd" * 20,
+    "name": "south",
+    "address": "grpc://192.0.2.7:5001",
+    "status": "linked",
+    "transport": "grpcstream",
+    "direction": "outbound",
+    "latency_ms": 1.25,
+    "last_seen": 1_700_000_000,
+    "failures": 0,
+    "bootstrap": True,
+    "software": "sorcha-peer/0.1.0",
+    "queued_bytes": 0,
+}
+
+
+class FakeApi:
+    """What the routes answer from; a test sets it up and looks at it afterwards."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.payloads: list[bytes] = []
+        self.peers: list[dict[str, object]] = [PEER]
+        self.max_bytes = 1000
+        self.oldest_seq = 1
+        self.full_after: int | None = None
+        self.spoil: Callable[[bytes], bytes] = lambda payload: payload
+        self.requests: list[str] = []
+
+    def lines(self, after: int, limit: int) -> list[dict[str, object]]:
+        found = [self._line(seq, payload) for seq, payload in enumerate(self.payloads, start=1)]
+        return [line for line in found if line["seq"] > after and line["seq"] >= self.oldest_seq][:limit]  # type: ignore[operator]
+
+    def _line(self, seq: int, payload: bytes) -> dict[str, object]:
+        return {
+            "seq": seq,
+            "hash": sha256(payload).hexdigest(),
+            "size": len(payload),
+            "content_type": "text/plain",
+            "register_id": "",
+            "origin": "ef" * 20,
+            "created_ms": 1_700_000_000_000.125,
+            "received_ms": 1_700_000_000_001.5 + seq,
+            "hops": 1,
+        }
+
+    def accept(self, payload: bytes) -> tuple[int, dict[str, object]]:
+        if self.full_after is not None and len(self.payloads) >= self.full_after:
+            return 429, error("queue_full", "the outbox holds 100000 submissions, which is the most")
+        if not payload:
+            return 400, error("empty", "the transaction is empty; a payload has at least 1 byte")
+        if len(payload) > self.max_bytes:
+            return 413, error("too_large", f"the transaction has {len(payload)} bytes; at most {self.max_bytes} are allowed")
+        self.payloads.append(payload)
+        return 202, {"hash": sha256(payload).hexdigest(), "state": "queued"}
+
+    def accept_batch(self, body: bytes) -> tuple[int, dict[str, object]]:
+        accepted: list[object] = []
+        rejected: list[dict[str, object]] = []
+        for number, line in enumerate(body.splitlines(), start=1):
+            status, answer = self.accept(b64decode(json.loads(line)["payload_b64"]))
+            if status == 429:
+                return status, {**answer, "accepted": accepted, "rejected": rejected}
+            if status == 202:
+                accepted.append(answer["hash"])
+            else:
+                rejected.append({"line": number, "error": answer["error"]["message"]})  # type: ignore[index]
+        return 200, {"accepted": accepted, "rejected": rejected}
+
+
+def error(code: str, message: str) -> dict[str, object]:
+    return {"error": {"code": code, "message": message}}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    api: FakeApi
+
+    def do_GET(self) -> None:
+        path, query = self._begin()
+        if not self._is_allowed():
+            return
+        if path == "/status":
+            self._answer(200, STATUS)
+        elif path == "/peers":
+            self._answer(200, {"peers": self.api.peers})
+        elif path == "/transactions":
+            entries = self.api.lines(int(query["after"]), int(query["limit"]))
+            body = "".join(json.dumps(line) + "\n" for line in entries).encode()
+            if "follow" in query:
+                self._send_chunked([b"\n", body])
+            else:
+                self._send(200, body)
+        else:
+            self._answer_payload(path.rpartition("/")[2])
+
+    def do_POST(self) -> None:
+        path, _ = self._begin()
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self._is_allowed():
+            self._answer(*(self.api.accept_batch(body) if path.endswith("batch") else self.api.accept(body)))
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Be quiet."""
+
+    def _begin(self) -> tuple[str, dict[str, str]]:
+        parts = urlsplit(self.path)
+        self.api.requests.append(f"{self.command} {parts.path}")
+        return parts.path.removeprefix("/manage/v1"), {key: values[0] for key, values in parse_qs(parts.query).items()}
+
+    def _is_allowed(self) -> bool:
+        if self.headers.get("Authorization") == f"Bearer {TOKEN}":
+            return True
+        self._answer(401, error("unauthorized", "the token is missing or wrong"))
+        return False
+
+    def _answer_payload(self, digits: str) -> None:
+        found = [payload for payload in self.api.payloads if sha256(payload).hexdigest() == digits]
+        if found:
+            self._send(200, self.api.spoil(found[0]))
+        else:
+            self._answer(404, error("not_found", f"there is no transaction {digits} here"))
+
+    def _answer(self, status: int, document: dict[str, object]) -> None:
+        self._send(status, json.dumps(document).encode())
+
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self._send_log_headers()
+        self.wfile.write(body)
+
+    def _send_chunked(self, pieces: list[bytes]) -> None:
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self._send_log_headers()
+        for piece in (*[piece for piece in pieces if piece], b""):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+
+    def _send_log_headers(self) -> None:
+        self.send_header("X-Oldest-Seq", str(self.api.oldest_seq))
+        self.send_header("X-Log-Epoch", "7")
+        self.end_headers()
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    """A management API on a free port of this machine."""
+    fake = FakeApi()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"api": fake}))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    fake.url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield fake
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def data_dir(api: FakeApi, tmp_path: Path) -> Path:
+    """The data directory of a node whose management API is ``api``."""
+    directory = tmp_path / "data"
+    directory.mkdir()
+    (directory / "admin.url").write_text(f"{api.url}\n")
+    (directory / "admin.token").write_text(f"{TOKEN}\n")
+    return directory
+
+
+class Outcome(NamedTuple):
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """Runs a command line in an empty directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Outcome:
+        status = run_command_line([str(argument) for argument in arguments])
+        return Outcome(status, *capsys.readouterr())
+
+    return call

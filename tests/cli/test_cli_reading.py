@@ -1,0 +1,180 @@
+"""Asking a running node: tail, get, status, peers, and when there is none."""
+
+from __future__ import annotations
+
+import json
+import socket
+from hashlib import sha256
+
+from sorcha_peer_core.cli import run_command_line
+
+
+def test_tail_lists_everything_over_many_pages(api, command, data_dir):
+    api.payloads = [b"%d" % number for number in range(2500)]
+
+    outcome = command("tail", "--data-dir", data_dir, "--json")
+
+    assert [json.loads(line)["seq"] for line in outcome.out.splitlines()] == list(range(1, 2501))
+
+
+def test_tail_goes_on_behind_a_place(api, command, data_dir):
+    api.payloads = [b"a", b"b", b"c"]
+
+    outcome = command("tail", "--data-dir", data_dir, "--after", 2, "--json")
+
+    assert [json.loads(line)["seq"] for line in outcome.out.splitlines()] == [3]
+    assert outcome.err == ""
+
+
+def test_tail_shows_people_a_row_for_each_transaction(api, command, data_dir):
+    api.payloads = [b"a"]
+
+    heading, row = command("tail", "--data-dir", data_dir).out.splitlines()
+
+    assert heading.split() == ["seq", "received", "size", "hops", "hash", "origin", "content", "type"]
+    assert sha256(b"a").hexdigest() in row
+    assert row.endswith("efefefef  text/plain")
+
+
+def test_tail_says_which_places_are_gone(api, command, data_dir):
+    api.payloads = [b"a", b"b", b"c", b"d"]
+    api.oldest_seq = 4
+
+    outcome = command("tail", "--data-dir", data_dir, "--after", 1, "--json")
+
+    assert json.loads(outcome.out)["seq"] == 4
+    assert outcome.err == "note: the places 2 to 3 of the log are gone: their retention is over\n"
+
+
+def test_a_followed_tail_that_ends_says_where_to_go_on(api, command, data_dir):
+    api.payloads = [b"a", b"b"]
+
+    outcome = command("tail", "--data-dir", data_dir, "--follow", "--json")
+
+    assert [json.loads(line)["seq"] for line in outcome.out.splitlines()] == [1, 2]
+    assert outcome.status == 1
+    assert outcome.err == "sorcha-peer: the node ended the list; go on with --after 2\n"
+
+
+def test_get_writes_the_payload_byte_for_byte_to_stdout(api, data_dir, capsysbinary):
+    payload = bytes(range(256)) * 3
+    api.payloads = [payload]
+
+    status = run_command_line(["get", "--data-dir", str(data_dir), sha256(payload).hexdigest()])
+
+    assert status == 0
+    assert capsysbinary.readouterr().out == payload
+
+
+def test_get_writes_to_a_file(api, command, data_dir, tmp_path):
+    api.payloads = [b"\r\n\x00"]
+
+    outcome = command("get", "--data-dir", data_dir, sha256(b"\r\n\x00").hexdigest(), "-o", tmp_path / "out")
+
+    assert outcome == (0, "", "")
+    assert (tmp_path / "out").read_bytes() == b"\r\n\x00"
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["out"]
+
+
+def test_get_refuses_a_payload_that_is_not_the_one_asked_for_and_leaves_no_file(api, command, data_dir, tmp_path):
+    api.payloads = [b"right"]
+    api.spoil = lambda payload: b"wrong"
+
+    outcome = command("get", "--data-dir", data_dir, sha256(b"right").hexdigest(), "-o", tmp_path / "out")
+
+    assert outcome.status == 1
+    assert "is not the payload of" in outcome.err
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+def test_get_of_something_unknown_says_so(command, data_dir):
+    outcome = command("get", "--data-dir", data_dir, "00" * 32)
+
+    assert outcome == (1, "", f"sorcha-peer: there is no transaction {'00' * 32} here\n")
+
+
+def test_get_of_something_that_is_no_hash_is_wrong_usage(command, data_dir):
+    outcome = command("get", "--data-dir", data_dir, "xyz")
+
+    assert outcome.status == 2
+    assert "'xyz' is not a transaction hash; one has 64 hex digits" in outcome.err
+
+
+def test_status_shows_people_what_matters(command, data_dir):
+    outcome = command("status", "--data-dir", data_dir)
+
+    assert outcome.status == 0
+    assert "online, up 1 min 33 s" in outcome.out
+    assert "3 linked, 3 active, 4 known" in outcome.out
+    assert "1,234 stored" in outcome.out
+
+
+def test_status_gives_programs_the_whole_object(command, data_dir):
+    outcome = command("status", "--data-dir", data_dir, "--json")
+
+    assert json.loads(outcome.out)["transactions"] == {"stored": 1234, "delivered": 1234, "last_seq": 1300}
+
+
+def test_peers_shows_a_row_for_each(command, data_dir):
+    outcome = command("peers", "--data-dir", data_dir)
+
+    assert "cd" * 20 in outcome.out
+    assert "linked, bootstrap" in outcome.out
+    assert "1.2 ms" in outcome.out
+
+
+def test_what_a_peer_says_of_itself_cannot_play_with_the_terminal(api, command, data_dir):
+    api.peers = [{**api.peers[0], "name": "[red]\x1b[2Jevil"}]
+
+    outcome = command("peers", "--data-dir", data_dir)
+
+    assert "\x1b" not in outcome.out
+    assert "[red]" in outcome.out
+
+
+def test_a_node_can_be_named_by_url_and_token(api, command):
+    outcome = command("peers", "--url", api.url, "--token", "the-token", "--json")
+
+    assert json.loads(outcome.out)["peers"][0]["name"] == "south"
+
+
+def test_a_wrong_token_is_said(api, command):
+    outcome = command("status", "--url", api.url, "--token", "guessed")
+
+    assert outcome == (1, "", "sorcha-peer: the token is missing or wrong\n")
+
+
+def test_a_data_directory_without_a_running_node_says_what_to_do(command, tmp_path):
+    outcome = command("status", "--data-dir", tmp_path)
+
+    assert outcome.status == 1
+    assert "it has no admin.url" in outcome.err
+    assert "sorcha-peer run" in outcome.err
+    assert "pip install 'sorcha-peer[admin]'" in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_node_that_does_not_answer_is_said(command, data_dir):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+        outcome = command("status", "--url", url, "--token", "t")
+
+    assert outcome == (1, "", f"sorcha-peer: no node answers at {url}: Connection refused\n")
+
+
+def test_a_url_that_is_none_is_said(command):
+    outcome = command("status", "--url", "localhost:5080", "--token", "t")
+
+    assert outcome.status == 1
+    assert "'localhost:5080' is no address of a management API" in outcome.err
+
+
+def test_another_server_at_the_address_is_no_management_api(api, command, monkeypatch):
+    monkeypatch.setattr(type(api), "peers", "no list", raising=False)
+
+    outcome = command("status", "--url", f"{api.url}/elsewhere", "--token", "the-token")
+
+    assert outcome.status == 1
+    assert "Traceback" not in outcome.err

@@ -1,0 +1,98 @@
+"""What devnet refuses before it starts any process."""
+
+from __future__ import annotations
+
+import pytest
+
+from sorcha_peer_core.cli.cluster import toml_of
+from sorcha_peer_core.cli.devnet import _configs_of, made_up_payloads
+from sorcha_peer_core.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_started(monkeypatch):
+    def refuse(*given, **more):
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr("subprocess.Popen", refuse)
+
+
+def test_one_node_is_no_network(command):
+    outcome = command("devnet", "-n", 1)
+
+    assert outcome.status == 2
+    assert "1 is not in the range 2<=x<=500" in outcome.err
+
+
+def test_a_rate_of_nothing_is_wrong_usage(command):
+    outcome = command("devnet", "--rate", 0)
+
+    assert outcome.status == 2
+    assert "'--rate'" in outcome.err
+
+
+def test_a_missing_file_is_wrong_usage_and_named(command):
+    outcome = command("devnet", "--publish", "nowhere")
+
+    assert outcome.status == 2
+    assert "'nowhere' does not exist" in outcome.err
+
+
+def test_a_transaction_over_the_limit_is_named(command, tmp_path):
+    (tmp_path / "big").write_bytes(b"x" * 101)
+    (tmp_path / "small.toml").write_text("[transaction_distribution]\nmax_transaction_bytes = 100\n")
+
+    outcome = command("devnet", "--publish", "big", "-c", "small.toml")
+
+    assert outcome == (1, "", "sorcha-peer: big: the transaction has 101 bytes; at most 100 are allowed\n")
+
+
+def test_an_empty_transaction_is_named(command, tmp_path):
+    (tmp_path / "a").write_text('{"raw": "00"}\n{"raw": ""}\n')
+
+    outcome = command("devnet", "--lines", "--hex", "raw", "a")
+
+    assert outcome == (1, "", "sorcha-peer: a line 2: the transaction is empty; a payload has at least 1 byte\n")
+
+
+def test_a_bad_setting_in_a_file_is_named_and_status_2(command, tmp_path):
+    (tmp_path / "bad.toml").write_text("[communication]\nmax_connections = 0\n")
+
+    outcome = command("devnet", "--node-config", "bad.toml")
+
+    assert outcome.status == 2
+    assert "communication.max_connections is 0" in outcome.err
+
+
+def test_more_node_configurations_than_nodes_are_wrong_usage(command, tmp_path):
+    (tmp_path / "a.toml").touch()
+
+    outcome = command("devnet", "-n", 2, *["--node-config", "a.toml"] * 3)
+
+    assert outcome.status == 2
+    assert "--node-config is given 3 times" in outcome.err
+
+
+def test_a_nodes_own_settings_win_over_the_common_ones(tmp_path):
+    (tmp_path / "common").write_text('[communication]\nmax_connections = 5\nrung_timeout_s = 1\n[plugins.rest]\na = "x"\n')
+    (tmp_path / "own").write_text("[communication]\nmax_connections = 7\n")
+
+    first, second = _configs_of(2, tmp_path / "common", [tmp_path / "own"])
+
+    assert first["communication"] == {"max_connections": 7, "rung_timeout_s": 1}
+    assert second["communication"]["max_connections"] == 5
+    assert 'a = "x"' in toml_of(first)
+
+
+def test_a_file_that_is_wrong_for_itself_is_an_error(tmp_path):
+    (tmp_path / "own").write_text("[nod]\n")
+
+    with pytest.raises(ConfigError, match="did you mean node"):
+        _configs_of(2, None, [tmp_path / "own"])
+
+
+def test_made_up_payloads_are_the_same_each_time():
+    first, second = list(made_up_payloads(3)), list(made_up_payloads(3))
+
+    assert first == second
+    assert len({item.payload for item in first}) == 3
