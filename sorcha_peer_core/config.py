@@ -223,7 +223,8 @@ def _env_value(text: str) -> Any:
 def _toml_value(value: Any) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
-    return json.dumps(value)
+    # JSON's escapes beyond the basic plane are not TOML's, and TOML wants one more character escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _explain(error: ValidationError) -> str:

@@ -18,7 +18,7 @@ from sorcha_peer_core.config import Config, Section
 from sorcha_peer_core.interfaces.service import Health, LogSlice, NodeStatus, PeerView, SubmitResult, Traffic
 from sorcha_peer_core.interfaces.transport import TransportContext
 from sorcha_peer_core.model.events import StateChanged
-from sorcha_peer_core.model.peer import parse_bootstrap, parse_host_port
+from sorcha_peer_core.model.peer import parse_host_port
 from sorcha_peer_core.plugin_manager import PluginManager
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.protocol.core import Core
@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.store import Store
     from sorcha_peer_core.interfaces.strategy import Strategy
     from sorcha_peer_core.interfaces.transport import Transport
-    from sorcha_peer_core.model.ids import TxHash
+    from sorcha_peer_core.model.ids import PeerId, TxHash
+    from sorcha_peer_core.model.messages import Message
     from sorcha_peer_core.model.peer import Endpoint, PeerRecord
     from sorcha_peer_core.model.transaction import Submission
 
@@ -181,9 +182,7 @@ class Node:
             retry_most_s=discovery.retry_interval_s,
         )
         self._state = ServiceState(discovery.min_healthy_peers, self._events.emit)
-        self._driver = Driver(
-            self._events, self._filter, aside=lambda peer_id, message: self._discovery.received(peer_id, message)
-        )
+        self._driver = Driver(self._events, self._filter, aside=self._aside)
         rules = TransactionRules(config.node.network_id, distribution.max_transaction_bytes)
         self._verifier = Verifier(rules, self._crypto_thread, self._driver.verified)
         self._storage = Storage(self._store, self._store_thread, self._events, self._driver.carried_out)
@@ -217,7 +216,6 @@ class Node:
         )
         self._discovery = Discovery(
             discovery,
-            [parse_bootstrap(text) for text in discovery.bootstrap_nodes],
             self._membership,
             self._links,
             self._supervisor,
@@ -259,6 +257,9 @@ class Node:
             max_transaction_bytes=distribution.max_transaction_bytes,
             probe_interval_s=self._config.communication.link_probe_interval_s,
         )
+
+    def _aside(self, peer_id: PeerId, message: Message) -> None:
+        self._discovery.received(peer_id, message)
 
     def _peers_changed(self) -> None:
         linked, hopeful = len(self._links.peers), self._membership.hopeful
@@ -419,7 +420,7 @@ class Node:
     def _counters(self) -> dict[str, float]:
         counters = self._driver.core.counters
         return {
-            "gossip_rounds": counters.gossip_rounds,
+            "gossip_rounds": self._driver.core.gossip_rounds,
             "sync_recovered": counters.synced,
             "transactions_rejected": counters.rejected,
             "dropped": self._driver.dropped_frames,

@@ -127,11 +127,13 @@ class PluginManager:
         if entry.name in blocked:
             self._infos[entry.name] = PluginInfo(entry.name, distribution, version, error=f"blocked by {BLOCK_VARIABLE}")
             return
+        # Whoever comes second under a name must not take the first one's place in the list.
+        shown_as = f"{entry.name} ({distribution})" if entry.name in self._infos else entry.name
         try:
             self._add(info, entry.load())
         except Exception as error:
-            self._infos[entry.name] = info
-            self._fail(entry.name, error)
+            self._infos[shown_as] = info
+            self._fail(shown_as, error)
 
     def _add(self, info: PluginInfo, plugin: object) -> None:
         if info.name in self._infos:

@@ -20,7 +20,7 @@ LOG_EPOCH = 4_711_000_000_000_001
 STATUS = NodeStatus(
     peer_id=OWN_ID, name="anna", version="0.1.0", network_id="sorcha", state="online", started_at=1_700_000_000,
     uptime_s=12.3456, listening=("grpc://127.0.0.1:5001",), external_address="192.0.2.7", reachability="unknown",
-    peers_known=4, peers_connected=3, peers_active=2, links={"grpcstream": 2, "grpc": 1}, queue_pending=5, queue_inflight=6,
+    peers_known=4, peers_connected=3, peers_active=2, links={"grpcstream": 2, "grpc": 1}, links_by_direction={("grpcstream", "outbound"): 2, ("grpc", "inbound"): 1}, queue_pending=5, queue_inflight=6,
     queue_dead=7, transactions_stored=8, transactions_delivered=9, last_seq=10, log_epoch=LOG_EPOCH,
     traffic=Traffic(received=11, duplicates=1, sent_bytes=1200, received_bytes=1300), last_discovery_at=1_700_000_005,
     partition=False,

@@ -50,7 +50,8 @@ def run_command_line(arguments: Sequence[str]) -> int:
     try:
         result = commands.main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # Outside standalone mode click exits by itself for one reason only: a broken pipe.
         return _broken_pipe()
     except Exception as error:
         return _explain(error)

@@ -196,6 +196,9 @@ class Cluster:
         waiting = list(self.nodes)
 
         def all_linked() -> bool:
+            for node in waiting:
+                if not node.is_running():
+                    raise StartError(f"node {node.number} ended before it was linked to the others: {node.last_words()}")
             waiting[:] = [node for node in waiting if node.status()["peers"]["connected"] < links]
             linked(len(self.nodes) - len(waiting))
             return not waiting

@@ -16,6 +16,7 @@ from sorcha_peer_core.cli.progress import Advance
 from sorcha_peer_core.errors import NodeUnreachable
 
 POLL_S = 0.2
+POLL_GENTLY_S = 1.0
 STALLED_S = 30.0
 _ASKED_PER_POLL = 2
 """Nodes asked at a time: what asking costs would otherwise be part of what is measured."""

@@ -68,12 +68,13 @@ def run(
         stop.on_end_of_stdin()
     node = Node(config)
     node.start()
+    peer_id, reason = node.status().peer_id, "the process ends"
     try:
         with _announced(node):
             reason = stop.wait()
     finally:
-        node.stop("the process ends")
-    log.info("node %s stopped: %s", short(node.status().peer_id), reason)
+        node.stop(reason)
+    log.info("node %s has stopped", short(peer_id))
     return 0
 
 

@@ -12,7 +12,7 @@ _PLAIN_WIDTH = 200
 """Where stdout is no terminal, nothing is to be wrapped or cut."""
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "", right: Sequence[int] = ()) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> None:
     """Print rows under headings; the columns numbered in ``right`` are aligned to the right."""
     from rich import box
     from rich.console import Console
@@ -22,7 +22,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_PLAIN_WIDTH)
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", show_header=any(columns), pad_edge=False)
+    # Without headings it is a list of names and values, which needs no lines.
+    table = Table(box=box.SIMPLE_HEAD if any(columns) else None, show_header=any(columns), padding=(0, 2, 0, 0), pad_edge=False)
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number in right else "left", no_wrap=not console.is_terminal)
     for row in rows:

@@ -46,5 +46,8 @@ class Strategy(Protocol):
     def relay(self, view: View, size: int, hop: int, rng: Random) -> Spread:
         """For one that came from a peer and was verified; ``hop`` is 1 straight from its origin."""
 
+    def pull_wait_s(self, linked: int, known: int) -> float:
+        """How long to wait for the push of an announced transaction that is small enough to be pushed."""
+
     def links_wanted(self, known: int) -> int:
         """How many peers to be linked to when ``known`` are known."""

@@ -44,7 +44,7 @@ class Host(Protocol):
         """Ask the store; answered by ``Core.loaded``."""
 
     def remember(self, peer: int, cursor: Cursor) -> None:
-        """Keep how far this peer's log was read, after what was handed to ``store`` before. Losing it only costs a longer sync."""
+        """Keep how far this peer's log was read, after what ``store`` was given before. Losing it costs a longer sync."""
 
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """What ``peer`` sent under this hash did not verify."""

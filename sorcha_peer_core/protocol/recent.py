@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ class Recent:
         while self._bytes > self._budget:
             _, oldest = self._committed.popitem(last=False)
             self._bytes -= len(oldest.transaction.payload)
+
+    def uncommitted(self) -> Sequence[Push]:
+        """What no peer's sync can find yet."""
+        return tuple(self._uncommitted.values())
 
     def get(self, tx_hash: TxHash) -> Push | None:
         """What there is, without a trip to the store."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from collections.abc import Sequence
 from math import ceil, log
+from typing import TYPE_CHECKING
 
 from sorcha_peer_core.errors import ConfigError
 from sorcha_peer_core.interfaces.strategy import Spread, View
@@ -15,6 +14,10 @@ if TYPE_CHECKING:
 
 REPAIR_AFTER_S = 0.25
 """In the direct form announcements only repair what a dying origin left half done: they may gather."""
+REPAIR_WAIT_S = 0.5
+"""And the push they speak of is almost always still in its origin's queue: asking early only makes duplicates."""
+PULL_WAIT_S = 0.05
+"""A push is usually under way when its announcement comes (gossip study: p90 of the lead)."""
 ANNOUNCE_AFTER_S = 0.02
 """In the view form they carry news to part of the links (gossip study: 20 ms costs no latency that can be measured)."""
 
@@ -53,7 +56,7 @@ class Mesh:
 
     def relay(self, view: View, size: int, hop: int, rng: Random) -> Spread:
         """Announce in the direct form; push to a few and announce to the rest in the view form."""
-        if self._is_direct(view):
+        if self._is_direct(view.linked, view.known):
             return Spread((), view.peers, REPAIR_AFTER_S)
         if size > self._eager_max_bytes:
             return Spread((), view.peers, ANNOUNCE_AFTER_S)
@@ -64,8 +67,12 @@ class Mesh:
         """Everybody up to ``full_mesh_max_peers``, an active view above."""
         return known if known <= self._full_mesh_max_peers else view_size(known)
 
-    def _is_direct(self, view: View) -> bool:
-        return view.known <= self._full_mesh_max_peers and view.linked >= view.known
+    def pull_wait_s(self, linked: int, known: int) -> float:
+        """Short where relays race each other, patient where only the origin pushes."""
+        return REPAIR_WAIT_S if self._is_direct(linked, known) else PULL_WAIT_S
+
+    def _is_direct(self, linked: int, known: int) -> bool:
+        return known <= self._full_mesh_max_peers and linked >= known
 
 
 def _sample(peers: Sequence[int], most: int, rng: Random) -> Sequence[int]:

@@ -76,7 +76,7 @@ class Sync:
         reading.since = now
         reading.next = page
         reading.waiting.update(missing)
-        for tx_hash in missing:
+        for tx_hash in dict.fromkeys(missing):
             self._waiting.setdefault(tx_hash, []).append(peer)
         if not reading.waiting:
             self._turn_page(peer, reading, now)
@@ -93,10 +93,24 @@ class Sync:
             return False
         for peer in peers:
             reading = self._readings[peer]
+            reading.since = now
             reading.waiting.discard(tx_hash)
             if not reading.waiting:
                 self._turn_page(peer, reading, now)
         return True
+
+    def refused(self, peer: int, tx_hash: TxHash, now: float) -> None:
+        """What ``peer`` has under this hash is not valid here (it may have expired): its own log goes on without it."""
+        reading = self._readings.get(peer)
+        if reading is None or tx_hash not in reading.waiting:
+            return
+        self._waiting[tx_hash].remove(peer)
+        if not self._waiting[tx_hash]:
+            del self._waiting[tx_hash]
+        reading.since = now
+        reading.waiting.discard(tx_hash)
+        if not reading.waiting:
+            self._turn_page(peer, reading, now)
 
     def gave_up(self, tx_hash: TxHash, now: float) -> None:
         """It could not be got; the readings that need it end here and begin again from their cursors later."""
@@ -107,9 +121,11 @@ class Sync:
     def _turn_page(self, peer: int, reading: _Reading, now: float) -> None:
         page = reading.next
         assert page is not None
+        before = self._cursors[peer]
         self._cursors[peer] = Cursor(page.log_epoch, page.next_seq)
         self._host.remember(peer, self._cursors[peer])
-        if page.more:
+        # A log that always has more and never gets on would keep its place for ever.
+        if page.more and (page.log_epoch != before.log_epoch or page.next_seq > before.seq):
             reading.next = None
             self._ask(peer, reading, now)
         else:

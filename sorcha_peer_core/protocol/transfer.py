@@ -21,12 +21,14 @@ class Transfer:
     False
     """
 
-    __slots__ = ("_chunk_bytes", "_first", "_parts", "_window", "_window_end", "hash", "offset", "size")
+    __slots__ = ("_chunk_bytes", "_first", "_parts", "_window", "_window_end", "hash", "offset", "senders", "size")
 
     def __init__(self, tx_hash: TxHash, size: int, chunk_bytes: int, window: int) -> None:
         self.hash = tx_hash
         self.size = size
         self.offset = 0
+        self.senders: dict[int, None] = {}
+        """Who sent a piece; when there are several, none of them can be blamed for the whole."""
         self._first: Chunk | None = None
         self._chunk_bytes = chunk_bytes
         self._window = window
@@ -62,6 +64,7 @@ class Transfer:
     def push(self) -> Push:
         """The whole, once it is complete: as if it had come in one frame."""
         first = self._first
-        assert first is not None and first.header is not None
+        assert first is not None
+        assert first.header is not None
         transaction = Transaction(first.header, first.header_bytes, first.signature, b"".join(self._parts))
         return Push(transaction, first.hop)

@@ -15,7 +15,7 @@ from gevent.event import Event as Signal
 from sorcha_peer_core.errors import TransportError
 from sorcha_peer_core.model.ids import PeerId, short
 from sorcha_peer_core.model.messages import Goodbye, Message, Peers, PeersRequest
-from sorcha_peer_core.model.peer import BootstrapEntry, PeerRecord, PeerRow
+from sorcha_peer_core.model.peer import BootstrapEntry, PeerRecord, PeerRow, parse_bootstrap
 from sorcha_peer_core.protocol.retry import backoff_s
 from sorcha_peer_core.services.security import is_genuine
 from sorcha_peer_core.services.session import HandshakeRefused
@@ -53,7 +53,6 @@ class Discovery:
     def __init__(
         self,
         config: PeerDiscoverySection,
-        bootstrap: Sequence[BootstrapEntry],
         membership: Membership,
         links: Links,
         supervisor: Supervisor,
@@ -64,7 +63,7 @@ class Discovery:
         rng: Random,
     ) -> None:
         self._config = config
-        self._bootstrap = [_Bootstrap(entry) for entry in bootstrap]
+        self._bootstrap = [_Bootstrap(parse_bootstrap(text)) for text in config.bootstrap_nodes]
         self._membership = membership
         self._links = links
         self._supervisor = supervisor

@@ -176,8 +176,8 @@ class Driver:
         if dropped:
             self.dropped_frames += dropped
             self._events.emit(Dropped(outlet.peer_id, "send queue full", dropped))
-            if outlet.queue.overflowed:
-                self.unlink(peer, "it reads too slowly")
+        if outlet.queue.overflowed:
+            self.unlink(peer, "it reads too slowly")
 
     def send_control(self, peer: int, message: m.Message) -> None:
         """Queue a message of a service; by the owner of the core only."""

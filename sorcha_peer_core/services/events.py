@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from sorcha_peer_core.model import events as e
-from sorcha_peer_core.model.ids import short
+from sorcha_peer_core.model.ids import PeerId, short
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.events import EventSink
@@ -43,25 +44,33 @@ class EventBus:
 
 def log_event(event: Event) -> None:
     """State changes at info, what an operator should look at as a warning, the rest at debug."""
-    match event:
-        case e.PeerLinked():
-            way = "to" if event.outbound else "from"
-            log.info("linked %s peer %s at %s by %s", way, short(event.peer_id), event.address, event.transport)
-        case e.PeerUnlinked():
-            log.info("lost the link to peer %s: %s", short(event.peer_id), event.reason)
-        case e.StateChanged():
-            log.info("the node is %s: %s", event.state, event.cause)
-        case e.HandshakeRefused():
-            log.warning("refused a link with %s: %s", event.address, event.reason)
-        case e.TransactionRejected():
-            sender = short(event.peer_id) if event.peer_id else "unknown"
-            log.warning("rejected transaction %s from peer %s: %s", short(event.tx_hash), sender, event.reason)
-        case e.Dropped():
-            peer = short(event.peer_id) if event.peer_id else "unknown"
-            log.debug("dropped %d frames for peer %s: %s", event.frames, peer, event.reason)
-        case e.StoreFailed():
-            log.warning("the store failed: %s", event.what)
-        case e.DialFailed():
-            log.debug("could not link to %s by %s: %s", event.address, event.transport, event.reason)
-        case e.FetchFailed():
-            log.debug("transaction %s was delivered by none of %d announcers", short(event.tx_hash), event.asked)
+    level, sentence = _SENTENCES[type(event)](event)
+    log.log(level, "%s", sentence)
+
+
+def _link_sentence(event: e.PeerLinked) -> str:
+    way = "to" if event.outbound else "from"
+    return f"linked {way} peer {short(event.peer_id)} at {event.address} by {event.transport}"
+
+
+def _by(peer_id: PeerId | None) -> str:
+    return f"peer {short(peer_id)}" if peer_id else "an unknown peer"
+
+
+_SENTENCES: dict[type, Callable[[Any], tuple[int, str]]] = {
+    e.PeerLinked: lambda event: (logging.INFO, _link_sentence(event)),
+    e.PeerUnlinked: lambda event: (logging.INFO, f"lost the link to {_by(event.peer_id)}: {event.reason}"),
+    e.StateChanged: lambda event: (logging.INFO, f"the node is {event.state}: {event.cause}"),
+    e.HandshakeRefused: lambda event: (logging.WARNING, f"refused a link with {event.address}: {event.reason}"),
+    e.TransactionRejected: lambda event: (
+        logging.WARNING,
+        f"rejected transaction {short(event.tx_hash)} from {_by(event.peer_id)}: {event.reason}",
+    ),
+    e.StoreFailed: lambda event: (logging.WARNING, f"the store failed: {event.what}"),
+    e.Dropped: lambda event: (logging.DEBUG, f"dropped {event.frames} frames for {_by(event.peer_id)}: {event.reason}"),
+    e.DialFailed: lambda event: (logging.DEBUG, f"could not link to {event.address} by {event.transport}: {event.reason}"),
+    e.FetchFailed: lambda event: (
+        logging.DEBUG,
+        f"transaction {short(event.tx_hash)} was delivered by none of {event.asked} announcers",
+    ),
+}

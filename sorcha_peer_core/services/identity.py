@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Identity:
     def __init__(self, seed: bytes) -> None:
         self.public_key, self._secret = crypto_sign_seed_keypair(seed)
         self.peer_id: PeerId = peer_id_of(self.public_key)
+        self._last_seq = 0
 
     def sign(self, message: bytes) -> bytes:
         """Ed25519 signature (64 bytes); about 20 us, releases the GIL."""
@@ -35,7 +37,7 @@ class Identity:
 
     def record(self, network_id: str, endpoints: tuple[Endpoint, ...], name: str, software: str) -> PeerRecord:
         """This node's own signed record. ``seq`` is the time in milliseconds: a restart always says something newer."""
-        seq = time.time_ns() // 1_000_000
+        self._last_seq = seq = max(time.time_ns() // 1_000_000, self._last_seq + 1)
         signed = encode_record(self.public_key, network_id, seq, endpoints, name, software)
         signature = self.sign(RECORD_DOMAIN + signed)
         return PeerRecord(self.peer_id, self.public_key, network_id, seq, endpoints, name, software, signed, signature)
@@ -67,8 +69,8 @@ def load_or_create_identity(data_dir: Path) -> Identity:
 def _create(path: Path) -> None:
     pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     # Written beside and linked into place: a crash leaves no half key, and two starters end with one identity.
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # The name is random and not the process id: two containers that share a volume are both process 1.
+    descriptor, draft = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(pem)
@@ -79,4 +81,4 @@ def _create(path: Path) -> None:
         except FileExistsError:
             return
     finally:
-        draft.unlink(missing_ok=True)
+        os.unlink(draft)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
 from typing import TYPE_CHECKING
 
 from gevent.event import AsyncResult
 
-from sorcha_peer_core.errors import LinkClosed, LinkTimeout, PeerUnreachable, RemoteProtocolError, TransportError
+from sorcha_peer_core.errors import LinkClosed, LinkTimeout, PeerError, PeerUnreachable, RemoteProtocolError, TransportError
 from sorcha_peer_core.model import events as e
 from sorcha_peer_core.model.handshake import Hello, Proof
 from sorcha_peer_core.model.ids import PeerId, short
@@ -18,6 +20,8 @@ from sorcha_peer_core.services.session import Handshake, HandshakeRefused, Local
 from sorcha_peer_core.wire.codec import decode_batch, encode_frame
 
 if TYPE_CHECKING:
+    from gevent import Greenlet
+
     from sorcha_peer_core.interfaces.transport import Link, Transport
     from sorcha_peer_core.model.peer import Endpoint, PeerRecord
     from sorcha_peer_core.services.driver import Driver
@@ -40,6 +44,14 @@ class _Session:
         self.peer: PeerLink | None = None
         self.outcome: AsyncResult[PeerId] = AsyncResult()
         """Answered when the handshake is over; only a dialler waits for it."""
+        self.deadline: Greenlet[..., object] | None = None
+        """Gives the handshake up, unless it is over before."""
+
+    def call_off_deadline(self) -> None:
+        """The handshake is over, well or not."""
+        if self.deadline is not None:
+            self.deadline.kill(block=False)
+            self.deadline = None
 
 
 class Links:
@@ -65,8 +77,11 @@ class Links:
         self._rung_timeout_s = 2.0
         self._sessions: dict[Link, _Session] = {}
         self._peers: dict[PeerId, PeerLink] = {}
-        self._indexes: dict[PeerId, int] = {}
+        # Never given twice: an answer that was meant for somebody who left reaches nobody.
+        self._indexes = count()
         self._closed_bytes = [0, 0]
+        self.connection_errors: Counter[tuple[str, str]] = Counter()
+        """Dials that failed, by transport and kind of error."""
         self._stopping = False
         self.on_linked: Callable[[PeerLink], None] = lambda _: None
         self.on_unlinked: Callable[[PeerId], None] = lambda _: None
@@ -81,7 +96,7 @@ class Links:
         return list(dict.fromkeys(found))
 
     def stop(self, grace_s: float) -> None:
-        """Say goodbye, close every link, stop listening."""
+        """Close every link, stop listening."""
         self._stopping = True
         for transport in self._transports:
             transport.stop(grace_s)
@@ -129,22 +144,33 @@ class Links:
             HandshakeRefused: somebody answers, but not who is expected, or one side does not want the link.
             TransportError: nobody could be reached; the reason of the last attempt.
         """
-        failure: TransportError = PeerUnreachable("no transport of this node can dial its addresses")
+        failure: PeerError = PeerUnreachable("no transport of this node can dial its addresses")
+        refused: set[Endpoint] = set()
         for transport in self._transports:
             for endpoint in endpoints:
-                if endpoint.scheme not in transport.schemes:
+                if endpoint.scheme not in transport.schemes or endpoint in refused:
                     continue
                 try:
                     return self._dial(transport, endpoint, expected)
                 except TransportError as error:
                     failure = error
+                    self.connection_errors[transport.name, type(error).__name__] += 1
                     self._events.emit(e.DialFailed(str(endpoint), transport.name, str(error)))
+                except HandshakeRefused as error:
+                    # Somebody else may live at a private address of its; the other addresses may still be right.
+                    failure = error
+                    refused.add(endpoint)
         raise failure
 
     def _dial(self, transport: Transport, endpoint: Endpoint, expected: PeerId | None) -> PeerId:
         link = transport.dial(endpoint, self, self._rung_timeout_s)
         session = self._open(link, expected)
-        link.send(encode_frame(session.handshake.first()))
+        try:
+            link.send(encode_frame(session.handshake.first()))
+        except LinkClosed:
+            # It may have ended before it was known here, and then nothing else would forget it.
+            self._drop(link)
+            raise
         peer_id = session.outcome.get()
         assert isinstance(peer_id, str)
         return PeerId(peer_id)
@@ -178,7 +204,7 @@ class Links:
 
     def closed(self, link: Link, reason: str) -> None:
         """The pipe has ended."""
-        session = self._sessions.pop(link, None)
+        session = self._drop(link)
         if session is None:
             return
         session.outcome.set_exception(LinkClosed(f"the link was closed: {reason}"))
@@ -195,14 +221,20 @@ class Links:
 
     def _open(self, link: Link, expected: PeerId | None) -> _Session:
         session = _Session(link, Handshake(self._local, link.outbound, link.channel_binding, expected))
+        session.deadline = self._supervisor.spawn_later(HANDSHAKE_TIMEOUT_S, "handshake timeout", self._give_up, session)
         self._sessions[link] = session
-        self._supervisor.spawn_later(HANDSHAKE_TIMEOUT_S, "handshake timeout", self._give_up, session)
         return session
 
     def _give_up(self, session: _Session) -> None:
-        if session.link in self._sessions and session.peer is None:
+        if session.peer is None and self._drop(session.link) is not None:
             session.outcome.set_exception(LinkTimeout("the handshake was not finished in time"))
             session.link.close("the handshake was not finished in time")
+
+    def _drop(self, link: Link) -> _Session | None:
+        session = self._sessions.pop(link, None)
+        if session is not None:
+            session.call_off_deadline()
+        return session
 
     def _shake_hands(self, session: _Session, messages: Sequence[Message | Hello | Proof]) -> Sequence[Message | Hello | Proof]:
         """Go on with the handshake; returns what follows its end in the same batch."""
@@ -226,6 +258,7 @@ class Links:
             session.peer = peer
             peer.record = record
             self._choose(peer, session.link)
+        session.call_off_deadline()
         session.outcome.set(record.peer_id)
 
     def _choose(self, peer: PeerLink, new: Link) -> None:
@@ -236,10 +269,17 @@ class Links:
         if keep_new:
             peer.switch(new)
         retired = old if keep_new else new
-        self._supervisor.spawn_later(_LINGER_S, "linger", retired.close, "another link to this peer took its place")
+        # Two links of one dialler may come up here in another order than there: it decides, the listener waits longer.
+        linger_s = _LINGER_S if retired.outbound else 2 * _LINGER_S
+        self._supervisor.spawn_later(linger_s, "linger", self._retire, peer, retired)
+
+    def _retire(self, peer: PeerLink, link: Link) -> None:
+        # It may be in use again: the one that took its place has ended since.
+        if peer.link is not link:
+            link.close("another link to this peer took its place")
 
     def _link_up(self, link: Link, record: PeerRecord, log_epoch: int) -> PeerLink:
-        index = self._indexes.setdefault(record.peer_id, len(self._indexes))
+        index = next(self._indexes)
         peer = PeerLink(index, record, link, log_epoch)
         self._peers[record.peer_id] = peer
         self._supervisor.spawn(f"sender to {short(record.peer_id)}", peer.run)
@@ -261,6 +301,11 @@ class Links:
         self.on_unlinked(peer.peer_id)
 
     def _turn_away(self, session: _Session, reason: str) -> None:
+        if session.peer is not None:
+            # Its sender is in charge of what is sent, and may be blocked: only one may use a link at a time.
+            log.warning("peer %s broke the rules: %s", short(session.peer.peer_id), reason)
+            session.link.close(reason)
+            return
         self._events.emit(e.HandshakeRefused(str(session.link.remote), reason))
         session.outcome.set_exception(HandshakeRefused(reason))
         self._refuse(session.link, reason)
@@ -270,10 +315,14 @@ class Links:
         session.link.close(reason)
 
     def _refuse(self, link: Link, reason: str) -> None:
+        # Whoever does not read must not hold the link open by that.
+        deadline = self._supervisor.spawn_later(HANDSHAKE_TIMEOUT_S, "refusal timeout", link.close, reason)
         try:
             link.send(encode_frame(Goodbye(reason)))
         except LinkClosed:
             log.debug("the refused link to %s was closed before it could be told why", link.remote)
+        finally:
+            deadline.kill(block=False)
         link.close(reason)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sorcha_peer_core.services.native import NativeThread
 
 _ROWS_AT_ONCE = 128
+_SIGN_ON_HUB = 4
 _MOST_IN_FLIGHT = 512
 """Released and not yet in the log: bounds what memory holds beside the queue on disk."""
 _FULL_QUEUE_BYTES = 1024 * 1024
@@ -54,7 +56,9 @@ class Outbox:
         self._store_thread = store_thread
         self._signer = signer
         self._driver = driver
-        self._released_row_id = 0
+        self._read_row_id = 0
+        """Rows up to here were read for release; belongs to the store's thread."""
+        self._ready: deque[Queued] = deque()
         self._signal = Signal()
         self._stopping = False
 
@@ -65,14 +69,15 @@ class Outbox:
             QueueFull: none was accepted.
             StoreError: none was accepted.
         """
-        rows, size = self._store.queue_totals()
+        waiting, size = self._store.queue_totals()
         more = sum(len(submission.payload) for submission in submissions)
-        if rows + len(submissions) > self._config.max_queue_size or size + more > self._config.max_queue_bytes:
+        if waiting + len(submissions) > self._config.max_queue_size or size + more > self._config.max_queue_bytes:
             raise QueueFull(
-                f"{rows} submissions ({size} bytes) wait already; at most {self._config.max_queue_size} "
+                f"{waiting} submissions ({size} bytes) wait already; at most {self._config.max_queue_size} "
                 f"and {self._config.max_queue_bytes} bytes may; try again when peers have taken some"
             )
-        fresh = self._store_thread.call(self._store.put, submissions, time.time() * 1000)
+        fresh, rows = self._store_thread.call(self._commit, submissions)
+        self._ready.extend(rows)
         self._signal.set()
         return fresh
 
@@ -93,19 +98,38 @@ class Outbox:
                 self._signal.clear()
 
     def _release_some(self) -> bool:
-        try:
-            rows = self._store_thread.call(self._store.queued, self._released_row_id, _ROWS_AT_ONCE)
-        except StoreError:
-            gevent.sleep(_RETRY_S)
-            return True
+        if not self._ready:
+            try:
+                self._ready.extend(self._store_thread.call(self._read))
+            except StoreError:
+                gevent.sleep(_RETRY_S)
+                return True
+        rows = [self._ready.popleft() for _ in range(min(len(self._ready), _ROWS_AT_ONCE))]
         if not rows:
             return False
-        transactions = self._signer.call(self._seal, rows)
+        # A trip to another thread costs more than a few signatures.
+        few = len(rows) <= _SIGN_ON_HUB
+        transactions = self._seal(rows) if few else self._signer.call(self._seal, rows)
         self._wait_for_room()
         if not self._stopping:
             self._driver.submit(transactions, [row.queued_ms for row in rows])
-            self._released_row_id = rows[-1].row_id
         return True
+
+    def _commit(self, submissions: Sequence[Submission]) -> tuple[list[bool], Sequence[Queued]]:
+        """On the store's thread: commit, and when nothing else waits bring the rows back at once for release."""
+        now_ms = time.time() * 1000
+        fresh = self._store.put(submissions, now_ms)
+        if self._driver.linked == 0 or self._ready:
+            return fresh, ()
+        committed_ms = time.time() * 1000
+        # Rows that waited from before keep their time; these ones count from their commit.
+        return fresh, [row._replace(queued_ms=committed_ms) if row.queued_ms == now_ms else row for row in self._read()]
+
+    def _read(self) -> Sequence[Queued]:
+        rows = self._store.queued(self._read_row_id, _ROWS_AT_ONCE)
+        if rows:
+            self._read_row_id = rows[-1].row_id
+        return rows
 
     def _wait_for_room(self) -> None:
         deadline = time.monotonic() + _PATIENCE_S

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import CryptoError
 
 from sorcha_peer_core.model.ids import PUBLIC_KEY_BYTES, tx_hash_of
 from sorcha_peer_core.model.peer import PeerRecord
-from sorcha_peer_core.model.transaction import Transaction
+from sorcha_peer_core.model.transaction import MAX_CONTENT_TYPE_CHARS, MAX_REGISTER_ID_CHARS, Header, Transaction
 from sorcha_peer_core.wire.codec import SIGNATURE_BYTES
 
 TRANSACTION_DOMAIN = b"sorcha-peer-transaction:v1:"
@@ -53,18 +54,42 @@ class TransactionRules:
             return f"its payload has {len(payload)} bytes; 1 to {self.max_transaction_bytes} are allowed"
         if len(payload) != header.payload_size:
             return f"its payload has {len(payload)} bytes, its envelope says {header.payload_size}"
-        if not 0 < header.ttl_s <= MAX_TTL_S:
-            return f"its time to live is {header.ttl_s} s; 1 to {MAX_TTL_S} are allowed"
-        if header.created_ms > now_ms + CLOCK_TOLERANCE_MS:
-            return f"it was created {(header.created_ms - now_ms) / 1000:.0f} s in the future"
-        if now_ms > header.created_ms + header.ttl_s * 1000 + CLOCK_TOLERANCE_MS:
-            return f"it expired {(now_ms - header.created_ms) / 1000 - header.ttl_s:.0f} s ago"
-        if tx_hash_of(payload) != header.payload_hash:
-            return "its payload does not have the hash its envelope names"
-        if not is_signed_by(header.origin_key, transaction.signature, TRANSACTION_DOMAIN + transaction.header_bytes):
-            return "its signature is not its origin's"
-        return None
+        return _flaw_of_metadata(header) or _flaw_of_time(header, now_ms) or _flaw_of_proofs(transaction)
 
     def flaws(self, transactions: Sequence[Transaction], now_ms: float) -> list[str | None]:
         """``flaw`` of each: one trip to a native thread for many."""
         return [self.flaw(transaction, now_ms) for transaction in transactions]
+
+
+def _flaw_of_metadata(header: Header) -> str | None:
+    if not 0 < header.ttl_s <= MAX_TTL_S:
+        return f"its time to live is {header.ttl_s} s; 1 to {MAX_TTL_S} are allowed"
+    return _flaw_of_text("content type", header.content_type, MAX_CONTENT_TYPE_CHARS) or _flaw_of_text(
+        "register id", header.register_id, MAX_REGISTER_ID_CHARS
+    )
+
+
+def _flaw_of_text(what: str, text: str, most: int) -> str | None:
+    # Strangers choose these texts, people read them in their terminals: the same bounds as for a submission.
+    if len(text) > most:
+        return f"its {what} has {len(text)} characters; at most {most} are allowed"
+    return None if text.isprintable() else f"its {what} holds characters that cannot be printed"
+
+
+def _flaw_of_time(header: Header, now_ms: float) -> str | None:
+    if not isfinite(header.created_ms):
+        return "it was created at no time"
+    if header.created_ms > now_ms + CLOCK_TOLERANCE_MS:
+        return f"it was created {(header.created_ms - now_ms) / 1000:.0f} s in the future"
+    if now_ms > header.created_ms + header.ttl_s * 1000 + CLOCK_TOLERANCE_MS:
+        return f"it expired {(now_ms - header.created_ms) / 1000 - header.ttl_s:.0f} s ago"
+    return None
+
+
+def _flaw_of_proofs(transaction: Transaction) -> str | None:
+    header = transaction.header
+    if tx_hash_of(transaction.payload) != header.payload_hash:
+        return "its payload does not have the hash its envelope names"
+    if not is_signed_by(header.origin_key, transaction.signature, TRANSACTION_DOMAIN + transaction.header_bytes):
+        return "its signature is not its origin's"
+    return None

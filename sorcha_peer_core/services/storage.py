@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import gevent
@@ -13,6 +15,7 @@ from sorcha_peer_core.errors import StoreError
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.events import StoreFailed
 from sorcha_peer_core.model.transaction import Arrival
+from sorcha_peer_core.services.security import CLOCK_TOLERANCE_MS, MAX_TTL_S
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.store import Store
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from sorcha_peer_core.services.native import NativeThread
 
 _MOST_OPERATIONS = 1024
+_ROUND_BYTES = 16 * 1024 * 1024
+"""Of payloads loaded in one round; a peer that asks for many large ones must not fill the memory with them."""
 _RETRY_S = 1.0
 
 
@@ -40,6 +45,8 @@ class Done(NamedTuple):
     stored: Sequence[Arrival]
     answers: Sequence[m.Answer]
     last_seq: int
+    operations: int
+    """How many of the operations it was; the rest waits for the next round."""
 
 
 class Storage:
@@ -76,40 +83,41 @@ class Storage:
             self._signal.wait()
             self._signal.clear()
             while self._operations:
-                count = min(len(self._operations), _MOST_OPERATIONS)
-                round_ = [self._operations[i] for i in range(count)]
-                if self._carry_out(round_):
-                    for _ in range(count):
-                        self._operations.popleft()
-                elif self._stopping:
+                carried_out = self._carry_out(list(islice(self._operations, _MOST_OPERATIONS)))
+                for _ in range(carried_out):
+                    self._operations.popleft()
+                if carried_out:
+                    continue
+                if self._stopping:
                     return
-                else:
-                    gevent.sleep(_RETRY_S)
+                gevent.sleep(_RETRY_S)
 
     def stop(self) -> None:
         """Carry out what is there, then end."""
         self._stopping = True
         self._signal.set()
 
-    def _carry_out(self, round_: list[Operation]) -> bool:
+    def _carry_out(self, round_: list[Operation]) -> int:
+        """Returns how many operations are done with; none when the store failed."""
         try:
             done = self._thread.call(carry_out, self._store, round_)
         except StoreError as error:
             if not self.failure:
                 self._events.emit(StoreFailed(str(error)))
             self.failure = str(error)
-            return False
+            return 0
         self.failure = ""
         self._done(done)
-        return True
+        return done.operations
 
 
 def carry_out(store: Store, operations: Sequence[Operation]) -> Done:
-    """Apply operations in order, neighbouring arrivals in one commit. Runs on the store's thread."""
+    """Apply operations in order until enough was loaded, neighbouring arrivals in one commit. Runs on the store's thread."""
     arrivals: list[Arrival] = []
     cursors: dict[PeerId, m.Cursor] = {}
     stored: list[Arrival] = []
     answers: list[m.Answer] = []
+    loaded_bytes = carried_out = 0
 
     def flush() -> None:
         if arrivals:
@@ -118,6 +126,7 @@ def carry_out(store: Store, operations: Sequence[Operation]) -> Done:
             arrivals.clear()
 
     for operation in operations:
+        carried_out += 1
         if isinstance(operation, Arrival):
             arrivals.append(operation)
         elif isinstance(operation, KeepCursor):
@@ -125,11 +134,14 @@ def carry_out(store: Store, operations: Sequence[Operation]) -> Done:
         else:
             flush()
             answers.append(answer(store, operation))
+            loaded_bytes += _loaded_bytes(answers[-1])
+            if loaded_bytes > _ROUND_BYTES:
+                break
     flush()
     if cursors:
         # Last: a cursor must never be ahead of what is committed.
         store.save_cursors(cursors)
-    return Done(stored, answers, store.totals()[1])
+    return Done(stored, answers, store.totals()[1], carried_out)
 
 
 def answer(store: Store, question: m.Load) -> m.Answer:
@@ -140,8 +152,20 @@ def answer(store: Store, question: m.Load) -> m.Answer:
         return m.Loaded(question, tuple(store.load([question.want.hash])))
     if isinstance(question, m.LoadKnown):
         return m.KnownHashes(question, frozenset(store.known(question.hashes)))
-    after = question.after_seq if question.log_epoch == store.log_epoch else 0
+    return _page(store, question)
+
+
+def _page(store: Store, question: m.LoadLog) -> m.LogPage:
+    last_seq = store.totals()[1]
+    # Peers send any 64-bit number; a database takes only what its log can have.
+    after = min(question.after_seq, last_seq) if question.log_epoch == store.log_epoch else 0
     entries = store.after(after, question.most)
-    items = tuple(m.Announced(entry.hash, entry.size) for entry in entries)
-    next_seq = entries[-1].seq if entries else min(after, store.totals()[1])
+    # Nobody takes what has outlived any time to live, and whoever reads this log would wait for it in vain.
+    oldest_ms = time.time() * 1000 - MAX_TTL_S * 1000 - CLOCK_TOLERANCE_MS
+    items = tuple(m.Announced(entry.hash, entry.size) for entry in entries if entry.created_ms > oldest_ms)
+    next_seq = entries[-1].seq if entries else after
     return m.LogPage(question, store.log_epoch, items, next_seq, len(entries) == question.most)
+
+
+def _loaded_bytes(found: m.Answer) -> int:
+    return sum(len(transaction.payload) for transaction in found.transactions) if isinstance(found, m.Loaded) else 0

@@ -17,6 +17,7 @@ class Supervisor:
 
     def __init__(self) -> None:
         self._group = Group()
+        self._not_begun = Group()
         self.failed: list[str] = []
 
     def spawn(self, name: str, run: Callable[..., Any], *args: Any) -> Greenlet[..., object]:
@@ -24,14 +25,15 @@ class Supervisor:
         return self._group.spawn(self._guard, name, run, *args)
 
     def spawn_later(self, delay_s: float, name: str, run: Callable[..., Any], *args: Any) -> Greenlet[..., object]:
-        """The same, after a while."""
-        greenlet: Greenlet[..., object] = Greenlet(self._guard, name, run, *args)
-        self._group.add(greenlet)
-        greenlet.start_later(delay_s)
-        return greenlet
+        """The same, after a while; ``kill`` of what is returned calls it off."""
+        waiting: Greenlet[..., object] = Greenlet(self.spawn, name, run, *args)
+        self._not_begun.add(waiting)
+        waiting.start_later(delay_s)
+        return waiting
 
     def stop(self, grace_s: float) -> None:
-        """Wait for those that end by themselves, then end the others."""
+        """Call off what has not begun, wait for those that end by themselves, then end the others."""
+        self._not_begun.kill()
         self._group.join(timeout=grace_s)
         self._group.kill()
 

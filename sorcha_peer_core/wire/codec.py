@@ -14,7 +14,7 @@ from sorcha_peer_core.model.handshake import Hello, Proof
 from sorcha_peer_core.model.ids import HASH_BYTES, TxHash
 from sorcha_peer_core.model.transaction import Header, Transaction
 from sorcha_peer_core.wire import session_pb2 as pb
-from sorcha_peer_core.wire.records import decode_record
+from sorcha_peer_core.wire.records import decode_record, printable, storable
 
 MAX_HEADER_BYTES = 1024
 SIGNATURE_BYTES = 64
@@ -160,6 +160,8 @@ def _encode_hello(hello: Hello) -> pb.Frame:
 
 
 def _decode_hello(h: pb.Hello) -> Hello:
+    if not isfinite(h.clock_ms):
+        raise RemoteProtocolError("a clock that shows no time")
     return Hello(
         version_min=h.version_min,
         version_max=h.version_max,
@@ -171,7 +173,7 @@ def _decode_hello(h: pb.Hello) -> Hello:
         max_transaction_bytes=h.limits.max_transaction_bytes,
         features=tuple(h.features),
         clock_ms=h.clock_ms,
-        log_epoch=h.log_epoch,
+        log_epoch=storable(h.log_epoch),
     )
 
 
@@ -192,7 +194,7 @@ def _one_hash(tx_hash: bytes) -> TxHash:
 
 
 def _decode_page(p: pb.SyncPage) -> m.SyncPage:
-    return m.SyncPage(p.log_epoch, _split_announced(p.hashes, p.sizes), p.next_seq, p.more)
+    return m.SyncPage(storable(p.log_epoch), _split_announced(p.hashes, p.sizes), storable(p.next_seq), p.more)
 
 
 _ENCODERS: dict[type, Callable[[Any], Any]] = {
@@ -216,7 +218,7 @@ _ENCODERS: dict[type, Callable[[Any], Any]] = {
 _DECODERS: dict[str, Callable[[Any], m.Message | Hello | Proof]] = {
     "hello": _decode_hello,
     "proof": lambda p: Proof(p.signature),
-    "goodbye": lambda g: m.Goodbye(g.reason[:200]),
+    "goodbye": lambda g: m.Goodbye(printable(g.reason, 200)),
     "ping": lambda p: m.Ping(p.nonce),
     "pong": lambda p: m.Pong(p.nonce),
     "peers_request": lambda r: m.PeersRequest(r.most),
@@ -227,6 +229,6 @@ _DECODERS: dict[str, Callable[[Any], m.Message | Hello | Proof]] = {
     "absent": lambda a: m.Absent(_split_hashes(a.hashes)),
     "want_chunks": lambda w: m.WantChunks(_one_hash(w.hash), w.offset, w.chunks),
     "chunk": _decode_chunk,
-    "sync_since": lambda s: m.SyncSince(s.log_epoch, s.after_seq),
+    "sync_since": lambda s: m.SyncSince(storable(s.log_epoch), storable(s.after_seq)),
     "sync_page": _decode_page,
 }

@@ -4,36 +4,39 @@
 # source: sorcha_peer_core/wire/peer_communication.proto
 # Protobuf Python Version: 6.31.1
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC, 6, 31, 1, "", "sorcha_peer_core/wire/peer_communication.proto"
+    _runtime_version.Domain.PUBLIC,
+    6,
+    31,
+    1,
+    '',
+    'sorcha_peer_core/wire/peer_communication.proto'
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n.sorcha_peer_core/wire/peer_communication.proto\x12\x19sorcha.peer.communication"\xec\x01\n\x0bPeerMessage\x12\x16\n\x0esender_peer_id\x18\x01 \x01(\t\x12\x19\n\x11recipient_peer_id\x18\x02 \x01(\t\x12<\n\x0cmessage_type\x18\x03 \x01(\x0e\x32&.sorcha.peer.communication.MessageType\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\x12\x11\n\ttimestamp\x18\x05 \x01(\x03\x12\x12\n\nlink_token\x18\x64 \x01(\x0c\x12\x14\n\x0c\x62\x61tch_number\x18\x65 \x01(\x04\x12\x0f\n\x07wait_ms\x18\x66 \x01(\r\x12\r\n\x05\x63lose\x18g \x01(\x08"z\n\nMessageAck\x12\x10\n\x08received\x18\x01 \x01(\x08\x12\x11\n\ttimestamp\x18\x02 \x01(\x03\x12\x12\n\nlink_token\x18\x64 \x01(\x0c\x12\x14\n\x0c\x62\x61tch_number\x18\x65 \x01(\x04\x12\r\n\x05\x62\x61tch\x18\x66 \x01(\x0c\x12\x0e\n\x06\x63losed\x18g \x01(\x08*\xe0\x01\n\x0bMessageType\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x1c\n\x18TRANSACTION_NOTIFICATION\x10\x01\x12\x17\n\x13TRANSACTION_REQUEST\x10\x02\x12\x18\n\x14TRANSACTION_RESPONSE\x10\x03\x12\x16\n\x12PEER_STATUS_UPDATE\x10\x04\x12\r\n\tHEARTBEAT\x10\x05\x12\x1e\n\x1a\x42LS_KEY_SHARE_DISTRIBUTION\x10\x06\x12\x19\n\x15\x42LS_PARTIAL_SIGNATURE\x10\x07\x12\x11\n\rSESSION_BATCH\x10\x64\x32\xcf\x01\n\x11PeerCommunication\x12\\\n\x0bSendMessage\x12&.sorcha.peer.communication.PeerMessage\x1a%.sorcha.peer.communication.MessageAck\x12\\\n\x06Stream\x12&.sorcha.peer.communication.PeerMessage\x1a&.sorcha.peer.communication.PeerMessage(\x01\x30\x01\x62\x06proto3'
-)
+
+
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.sorcha_peer_core/wire/peer_communication.proto\x12\x19sorcha.peer.communication\"\xec\x01\n\x0bPeerMessage\x12\x16\n\x0esender_peer_id\x18\x01 \x01(\t\x12\x19\n\x11recipient_peer_id\x18\x02 \x01(\t\x12<\n\x0cmessage_type\x18\x03 \x01(\x0e\x32&.sorcha.peer.communication.MessageType\x12\x0f\n\x07payload\x18\x04 \x01(\x0c\x12\x11\n\ttimestamp\x18\x05 \x01(\x03\x12\x12\n\nlink_token\x18\x64 \x01(\x0c\x12\x14\n\x0c\x62\x61tch_number\x18\x65 \x01(\x04\x12\x0f\n\x07wait_ms\x18\x66 \x01(\r\x12\r\n\x05\x63lose\x18g \x01(\x08\"z\n\nMessageAck\x12\x10\n\x08received\x18\x01 \x01(\x08\x12\x11\n\ttimestamp\x18\x02 \x01(\x03\x12\x12\n\nlink_token\x18\x64 \x01(\x0c\x12\x14\n\x0c\x62\x61tch_number\x18\x65 \x01(\x04\x12\r\n\x05\x62\x61tch\x18\x66 \x01(\x0c\x12\x0e\n\x06\x63losed\x18g \x01(\x08*\xe0\x01\n\x0bMessageType\x12\x0b\n\x07UNKNOWN\x10\x00\x12\x1c\n\x18TRANSACTION_NOTIFICATION\x10\x01\x12\x17\n\x13TRANSACTION_REQUEST\x10\x02\x12\x18\n\x14TRANSACTION_RESPONSE\x10\x03\x12\x16\n\x12PEER_STATUS_UPDATE\x10\x04\x12\r\n\tHEARTBEAT\x10\x05\x12\x1e\n\x1a\x42LS_KEY_SHARE_DISTRIBUTION\x10\x06\x12\x19\n\x15\x42LS_PARTIAL_SIGNATURE\x10\x07\x12\x11\n\rSESSION_BATCH\x10\x64\x32\xcf\x01\n\x11PeerCommunication\x12\\\n\x0bSendMessage\x12&.sorcha.peer.communication.PeerMessage\x1a%.sorcha.peer.communication.MessageAck\x12\\\n\x06Stream\x12&.sorcha.peer.communication.PeerMessage\x1a&.sorcha.peer.communication.PeerMessage(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "sorcha_peer_core.wire.peer_communication_pb2", _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sorcha_peer_core.wire.peer_communication_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    DESCRIPTOR._loaded_options = None
-    _globals["_MESSAGETYPE"]._serialized_start = 441
-    _globals["_MESSAGETYPE"]._serialized_end = 665
-    _globals["_PEERMESSAGE"]._serialized_start = 78
-    _globals["_PEERMESSAGE"]._serialized_end = 314
-    _globals["_MESSAGEACK"]._serialized_start = 316
-    _globals["_MESSAGEACK"]._serialized_end = 438
-    _globals["_PEERCOMMUNICATION"]._serialized_start = 668
-    _globals["_PEERCOMMUNICATION"]._serialized_end = 875
+  DESCRIPTOR._loaded_options = None
+  _globals['_MESSAGETYPE']._serialized_start=441
+  _globals['_MESSAGETYPE']._serialized_end=665
+  _globals['_PEERMESSAGE']._serialized_start=78
+  _globals['_PEERMESSAGE']._serialized_end=314
+  _globals['_MESSAGEACK']._serialized_start=316
+  _globals['_MESSAGEACK']._serialized_end=438
+  _globals['_PEERCOMMUNICATION']._serialized_start=668
+  _globals['_PEERCOMMUNICATION']._serialized_end=875
 # @@protoc_insertion_point(module_scope)

@@ -4,54 +4,57 @@
 # source: sorcha_peer_core/wire/peer_discovery.proto
 # Protobuf Python Version: 6.31.1
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC, 6, 31, 1, "", "sorcha_peer_core/wire/peer_discovery.proto"
+    _runtime_version.Domain.PUBLIC,
+    6,
+    31,
+    1,
+    '',
+    'sorcha_peer_core/wire/peer_discovery.proto'
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n*sorcha_peer_core/wire/peer_discovery.proto\x12\x15sorcha.peer.discovery"@\n\x0fPeerListRequest\x12\x1a\n\x12requesting_peer_id\x18\x01 \x01(\t\x12\x11\n\tmax_peers\x18\x02 \x01(\x05"W\n\x10PeerListResponse\x12.\n\x05peers\x18\x01 \x03(\x0b\x32\x1f.sorcha.peer.discovery.PeerInfo\x12\x13\n\x0btotal_peers\x18\x02 \x01(\x05"\x8f\x02\n\x08PeerInfo\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\x05\x12\x1b\n\x13supported_protocols\x18\x04 \x03(\t\x12\x11\n\tlast_seen\x18\x05 \x01(\x03\x12=\n\x0c\x63\x61pabilities\x18\x06 \x01(\x0b\x32\'.sorcha.peer.discovery.PeerCapabilities\x12N\n\x14\x61\x64vertised_registers\x18\x07 \x03(\x0b\x32\x30.sorcha.peer.discovery.PeerRegisterAdvertisement\x12\x14\n\x0cis_seed_node\x18\x08 \x01(\x08"w\n\x10PeerCapabilities\x12\x1a\n\x12supports_streaming\x18\x01 \x01(\x08\x12)\n!supports_transaction_distribution\x18\x02 \x01(\x08\x12\x1c\n\x14max_transaction_size\x18\x03 \x01(\x05"u\n\x19PeerRegisterAdvertisement\x12\x13\n\x0bregister_id\x18\x01 \x01(\t\x12\x18\n\x10has_full_replica\x18\x02 \x01(\x08\x12\x16\n\x0elatest_version\x18\x03 \x01(\x03\x12\x11\n\tis_public\x18\x04 \x01(\x08"I\n\x13RegisterPeerRequest\x12\x32\n\tpeer_info\x18\x01 \x01(\x0b\x32\x1f.sorcha.peer.discovery.PeerInfo"8\n\x14RegisterPeerResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x0f\n\x07message\x18\x02 \x01(\t"\x1e\n\x0bPingRequest\x12\x0f\n\x07peer_id\x18\x01 \x01(\t"e\n\x0cPingResponse\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x11\n\ttimestamp\x18\x02 \x01(\x03\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32!.sorcha.peer.discovery.PeerStatus"o\n\x13PeerExchangeRequest\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x34\n\x0bknown_peers\x18\x02 \x03(\x0b\x32\x1f.sorcha.peer.discovery.PeerInfo\x12\x11\n\tmax_peers\x18\x03 \x01(\x05"n\n\x14PeerExchangeResponse\x12\x34\n\x0bknown_peers\x18\x01 \x03(\x0b\x32\x1f.sorcha.peer.discovery.PeerInfo\x12\x0f\n\x07success\x18\x02 \x01(\x08\x12\x0f\n\x07message\x18\x03 \x01(\t*<\n\nPeerStatus\x12\x0b\n\x07UNKNOWN\x10\x00\x12\n\n\x06ONLINE\x10\x01\x12\x0b\n\x07OFFLINE\x10\x02\x12\x08\n\x04\x42USY\x10\x03\x32\x93\x03\n\rPeerDiscovery\x12^\n\x0bGetPeerList\x12&.sorcha.peer.discovery.PeerListRequest\x1a\'.sorcha.peer.discovery.PeerListResponse\x12g\n\x0cRegisterPeer\x12*.sorcha.peer.discovery.RegisterPeerRequest\x1a+.sorcha.peer.discovery.RegisterPeerResponse\x12O\n\x04Ping\x12".sorcha.peer.discovery.PingRequest\x1a#.sorcha.peer.discovery.PingResponse\x12h\n\rExchangePeers\x12*.sorcha.peer.discovery.PeerExchangeRequest\x1a+.sorcha.peer.discovery.PeerExchangeResponseb\x06proto3'
-)
+
+
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*sorcha_peer_core/wire/peer_discovery.proto\x12\x15sorcha.peer.discovery\"@\n\x0fPeerListRequest\x12\x1a\n\x12requesting_peer_id\x18\x01 \x01(\t\x12\x11\n\tmax_peers\x18\x02 \x01(\x05\"W\n\x10PeerListResponse\x12.\n\x05peers\x18\x01 \x03(\x0b\x32\x1f.sorcha.peer.discovery.PeerInfo\x12\x13\n\x0btotal_peers\x18\x02 \x01(\x05\"\x8f\x02\n\x08PeerInfo\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\x05\x12\x1b\n\x13supported_protocols\x18\x04 \x03(\t\x12\x11\n\tlast_seen\x18\x05 \x01(\x03\x12=\n\x0c\x63\x61pabilities\x18\x06 \x01(\x0b\x32\'.sorcha.peer.discovery.PeerCapabilities\x12N\n\x14\x61\x64vertised_registers\x18\x07 \x03(\x0b\x32\x30.sorcha.peer.discovery.PeerRegisterAdvertisement\x12\x14\n\x0cis_seed_node\x18\x08 \x01(\x08\"w\n\x10PeerCapabilities\x12\x1a\n\x12supports_streaming\x18\x01 \x01(\x08\x12)\n!supports_transaction_distribution\x18\x02 \x01(\x08\x12\x1c\n\x14max_transaction_size\x18\x03 \x01(\x05\"u\n\x19PeerRegisterAdvertisement\x12\x13\n\x0bregister_id\x18\x01 \x01(\t\x12\x18\n\x10has_full_replica\x18\x02 \x01(\x08\x12\x16\n\x0elatest_version\x18\x03 \x01(\x03\x12\x11\n\tis_public\x18\x04 \x01(\x08\"I\n\x13RegisterPeerRequest\x12\x32\n\tpeer_info\x18\x01 \x01(\x0b\x32\x1f.sorcha.peer.discovery.PeerInfo\"8\n\x14RegisterPeerResponse\x12\x0f\n\x07success\x18\x01 \x01(\x08\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x1e\n\x0bPingRequest\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\"e\n\x0cPingResponse\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x11\n\ttimestamp\x18\x02 \x01(\x03\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32!.sorcha.peer.discovery.PeerStatus\"o\n\x13PeerExchangeRequest\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x34\n\x0bknown_peers\x18\x02 \x03(\x0b\x32\x1f.sorcha.peer.discovery.PeerInfo\x12\x11\n\tmax_peers\x18\x03 \x01(\x05\"n\n\x14PeerExchangeResponse\x12\x34\n\x0bknown_peers\x18\x01 \x03(\x0b\x32\x1f.sorcha.peer.discovery.PeerInfo\x12\x0f\n\x07success\x18\x02 \x01(\x08\x12\x0f\n\x07message\x18\x03 \x01(\t*<\n\nPeerStatus\x12\x0b\n\x07UNKNOWN\x10\x00\x12\n\n\x06ONLINE\x10\x01\x12\x0b\n\x07OFFLINE\x10\x02\x12\x08\n\x04\x42USY\x10\x03\x32\x93\x03\n\rPeerDiscovery\x12^\n\x0bGetPeerList\x12&.sorcha.peer.discovery.PeerListRequest\x1a\'.sorcha.peer.discovery.PeerListResponse\x12g\n\x0cRegisterPeer\x12*.sorcha.peer.discovery.RegisterPeerRequest\x1a+.sorcha.peer.discovery.RegisterPeerResponse\x12O\n\x04Ping\x12\".sorcha.peer.discovery.PingRequest\x1a#.sorcha.peer.discovery.PingResponse\x12h\n\rExchangePeers\x12*.sorcha.peer.discovery.PeerExchangeRequest\x1a+.sorcha.peer.discovery.PeerExchangeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "sorcha_peer_core.wire.peer_discovery_pb2", _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sorcha_peer_core.wire.peer_discovery_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    DESCRIPTOR._loaded_options = None
-    _globals["_PEERSTATUS"]._serialized_start = 1231
-    _globals["_PEERSTATUS"]._serialized_end = 1291
-    _globals["_PEERLISTREQUEST"]._serialized_start = 69
-    _globals["_PEERLISTREQUEST"]._serialized_end = 133
-    _globals["_PEERLISTRESPONSE"]._serialized_start = 135
-    _globals["_PEERLISTRESPONSE"]._serialized_end = 222
-    _globals["_PEERINFO"]._serialized_start = 225
-    _globals["_PEERINFO"]._serialized_end = 496
-    _globals["_PEERCAPABILITIES"]._serialized_start = 498
-    _globals["_PEERCAPABILITIES"]._serialized_end = 617
-    _globals["_PEERREGISTERADVERTISEMENT"]._serialized_start = 619
-    _globals["_PEERREGISTERADVERTISEMENT"]._serialized_end = 736
-    _globals["_REGISTERPEERREQUEST"]._serialized_start = 738
-    _globals["_REGISTERPEERREQUEST"]._serialized_end = 811
-    _globals["_REGISTERPEERRESPONSE"]._serialized_start = 813
-    _globals["_REGISTERPEERRESPONSE"]._serialized_end = 869
-    _globals["_PINGREQUEST"]._serialized_start = 871
-    _globals["_PINGREQUEST"]._serialized_end = 901
-    _globals["_PINGRESPONSE"]._serialized_start = 903
-    _globals["_PINGRESPONSE"]._serialized_end = 1004
-    _globals["_PEEREXCHANGEREQUEST"]._serialized_start = 1006
-    _globals["_PEEREXCHANGEREQUEST"]._serialized_end = 1117
-    _globals["_PEEREXCHANGERESPONSE"]._serialized_start = 1119
-    _globals["_PEEREXCHANGERESPONSE"]._serialized_end = 1229
-    _globals["_PEERDISCOVERY"]._serialized_start = 1294
-    _globals["_PEERDISCOVERY"]._serialized_end = 1697
+  DESCRIPTOR._loaded_options = None
+  _globals['_PEERSTATUS']._serialized_start=1231
+  _globals['_PEERSTATUS']._serialized_end=1291
+  _globals['_PEERLISTREQUEST']._serialized_start=69
+  _globals['_PEERLISTREQUEST']._serialized_end=133
+  _globals['_PEERLISTRESPONSE']._serialized_start=135
+  _globals['_PEERLISTRESPONSE']._serialized_end=222
+  _globals['_PEERINFO']._serialized_start=225
+  _globals['_PEERINFO']._serialized_end=496
+  _globals['_PEERCAPABILITIES']._serialized_start=498
+  _globals['_PEERCAPABILITIES']._serialized_end=617
+  _globals['_PEERREGISTERADVERTISEMENT']._serialized_start=619
+  _globals['_PEERREGISTERADVERTISEMENT']._serialized_end=736
+  _globals['_REGISTERPEERREQUEST']._serialized_start=738
+  _globals['_REGISTERPEERREQUEST']._serialized_end=811
+  _globals['_REGISTERPEERRESPONSE']._serialized_start=813
+  _globals['_REGISTERPEERRESPONSE']._serialized_end=869
+  _globals['_PINGREQUEST']._serialized_start=871
+  _globals['_PINGREQUEST']._serialized_end=901
+  _globals['_PINGRESPONSE']._serialized_start=903
+  _globals['_PINGRESPONSE']._serialized_end=1004
+  _globals['_PEEREXCHANGEREQUEST']._serialized_start=1006
+  _globals['_PEEREXCHANGEREQUEST']._serialized_end=1117
+  _globals['_PEEREXCHANGERESPONSE']._serialized_start=1119
+  _globals['_PEEREXCHANGERESPONSE']._serialized_end=1229
+  _globals['_PEERDISCOVERY']._serialized_start=1294
+  _globals['_PEERDISCOVERY']._serialized_end=1697
 # @@protoc_insertion_point(module_scope)

@@ -14,6 +14,8 @@ MAX_ENDPOINTS = 8
 _MAX_HOST_CHARS = 255
 _MAX_PORT = 65535
 _MAX_TEXT_CHARS = 64
+_MAX_STORABLE = 2**63 - 1
+"""Integers of databases are signed."""
 
 
 def encode_record(
@@ -49,19 +51,26 @@ def decode_record(signed: bytes, signature: bytes) -> PeerRecord:
         peer_id=peer_id,
         public_key=record.public_key,
         network_id=record.network_id,
-        seq=record.seq,
+        seq=storable(record.seq),
         endpoints=tuple(Endpoint(e.scheme, e.host, e.port) for e in record.endpoints if _is_dialable(e)),
-        name=_printable(record.name),
-        software=_printable(record.software),
+        name=printable(record.name, _MAX_TEXT_CHARS),
+        software=printable(record.software, _MAX_TEXT_CHARS),
         signed=signed,
         signature=signature,
     )
 
 
+def storable(number: int) -> int:
+    """A place, an epoch or a ``seq`` that a store can keep; raises RemoteProtocolError for others."""
+    if number > _MAX_STORABLE:
+        raise RemoteProtocolError(f"the number {number}, which is above {_MAX_STORABLE}")
+    return number
+
+
+def printable(text: str, most_chars: int) -> str:
+    """What is left of a text that strangers choose and people read."""
+    return "".join(c for c in text[:most_chars] if c.isprintable())
+
+
 def _is_dialable(endpoint: pb.Endpoint) -> bool:
     return 0 < endpoint.port <= _MAX_PORT and 0 < len(endpoint.host) <= _MAX_HOST_CHARS and endpoint.host.isprintable()
-
-
-def _printable(text: str) -> str:
-    # Strangers choose these, people read them.
-    return "".join(c for c in text[:_MAX_TEXT_CHARS] if c.isprintable())

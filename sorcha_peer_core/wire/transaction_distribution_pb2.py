@@ -4,40 +4,43 @@
 # source: sorcha_peer_core/wire/transaction_distribution.proto
 # Protobuf Python Version: 6.31.1
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC, 6, 31, 1, "", "sorcha_peer_core/wire/transaction_distribution.proto"
+    _runtime_version.Domain.PUBLIC,
+    6,
+    31,
+    1,
+    '',
+    'sorcha_peer_core/wire/transaction_distribution.proto'
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n4sorcha_peer_core/wire/transaction_distribution.proto\x12\x17sorcha.peer.transaction"\x8d\x01\n\x17TransactionNotification\x12\x18\n\x10transaction_hash\x18\x01 \x01(\t\x12\x16\n\x0esender_peer_id\x18\x02 \x01(\t\x12\x11\n\ttimestamp\x18\x03 \x01(\x03\x12\x18\n\x10transaction_size\x18\x04 \x01(\x03\x12\x13\n\x0bregister_id\x18\x05 \x01(\t">\n\x0fNotificationAck\x12\x15\n\ralready_known\x18\x01 \x01(\x08\x12\x14\n\x0cwill_request\x18\x02 \x01(\x08"_\n\x12TransactionRequest\x12\x18\n\x10transaction_hash\x18\x01 \x01(\t\x12\x1a\n\x12requesting_peer_id\x18\x02 \x01(\t\x12\x13\n\x0bregister_id\x18\x03 \x01(\t"X\n\x13TransactionResponse\x12\x18\n\x10transaction_hash\x18\x01 \x01(\t\x12\x18\n\x10transaction_data\x18\x02 \x01(\x0c\x12\r\n\x05\x66ound\x18\x03 \x01(\x08"k\n\x10TransactionChunk\x12\x18\n\x10transaction_hash\x18\x01 \x01(\t\x12\x13\n\x0b\x63hunk_index\x18\x02 \x01(\x05\x12\x14\n\x0ctotal_chunks\x18\x03 \x01(\x05\x12\x12\n\nchunk_data\x18\x04 \x01(\x0c\x32\xe6\x02\n\x17TransactionDistribution\x12o\n\x11NotifyTransaction\x12\x30.sorcha.peer.transaction.TransactionNotification\x1a(.sorcha.peer.transaction.NotificationAck\x12k\n\x0eGetTransaction\x12+.sorcha.peer.transaction.TransactionRequest\x1a,.sorcha.peer.transaction.TransactionResponse\x12m\n\x11StreamTransaction\x12+.sorcha.peer.transaction.TransactionRequest\x1a).sorcha.peer.transaction.TransactionChunk0\x01\x62\x06proto3'
-)
+
+
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n4sorcha_peer_core/wire/transaction_distribution.proto\x12\x17sorcha.peer.transaction\"\x8d\x01\n\x17TransactionNotification\x12\x18\n\x10transaction_hash\x18\x01 \x01(\t\x12\x16\n\x0esender_peer_id\x18\x02 \x01(\t\x12\x11\n\ttimestamp\x18\x03 \x01(\x03\x12\x18\n\x10transaction_size\x18\x04 \x01(\x03\x12\x13\n\x0bregister_id\x18\x05 \x01(\t\">\n\x0fNotificationAck\x12\x15\n\ralready_known\x18\x01 \x01(\x08\x12\x14\n\x0cwill_request\x18\x02 \x01(\x08\"_\n\x12TransactionRequest\x12\x18\n\x10transaction_hash\x18\x01 \x01(\t\x12\x1a\n\x12requesting_peer_id\x18\x02 \x01(\t\x12\x13\n\x0bregister_id\x18\x03 \x01(\t\"X\n\x13TransactionResponse\x12\x18\n\x10transaction_hash\x18\x01 \x01(\t\x12\x18\n\x10transaction_data\x18\x02 \x01(\x0c\x12\r\n\x05\x66ound\x18\x03 \x01(\x08\"k\n\x10TransactionChunk\x12\x18\n\x10transaction_hash\x18\x01 \x01(\t\x12\x13\n\x0b\x63hunk_index\x18\x02 \x01(\x05\x12\x14\n\x0ctotal_chunks\x18\x03 \x01(\x05\x12\x12\n\nchunk_data\x18\x04 \x01(\x0c\x32\xe6\x02\n\x17TransactionDistribution\x12o\n\x11NotifyTransaction\x12\x30.sorcha.peer.transaction.TransactionNotification\x1a(.sorcha.peer.transaction.NotificationAck\x12k\n\x0eGetTransaction\x12+.sorcha.peer.transaction.TransactionRequest\x1a,.sorcha.peer.transaction.TransactionResponse\x12m\n\x11StreamTransaction\x12+.sorcha.peer.transaction.TransactionRequest\x1a).sorcha.peer.transaction.TransactionChunk0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "sorcha_peer_core.wire.transaction_distribution_pb2", _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sorcha_peer_core.wire.transaction_distribution_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    DESCRIPTOR._loaded_options = None
-    _globals["_TRANSACTIONNOTIFICATION"]._serialized_start = 82
-    _globals["_TRANSACTIONNOTIFICATION"]._serialized_end = 223
-    _globals["_NOTIFICATIONACK"]._serialized_start = 225
-    _globals["_NOTIFICATIONACK"]._serialized_end = 287
-    _globals["_TRANSACTIONREQUEST"]._serialized_start = 289
-    _globals["_TRANSACTIONREQUEST"]._serialized_end = 384
-    _globals["_TRANSACTIONRESPONSE"]._serialized_start = 386
-    _globals["_TRANSACTIONRESPONSE"]._serialized_end = 474
-    _globals["_TRANSACTIONCHUNK"]._serialized_start = 476
-    _globals["_TRANSACTIONCHUNK"]._serialized_end = 583
-    _globals["_TRANSACTIONDISTRIBUTION"]._serialized_start = 586
-    _globals["_TRANSACTIONDISTRIBUTION"]._serialized_end = 944
+  DESCRIPTOR._loaded_options = None
+  _globals['_TRANSACTIONNOTIFICATION']._serialized_start=82
+  _globals['_TRANSACTIONNOTIFICATION']._serialized_end=223
+  _globals['_NOTIFICATIONACK']._serialized_start=225
+  _globals['_NOTIFICATIONACK']._serialized_end=287
+  _globals['_TRANSACTIONREQUEST']._serialized_start=289
+  _globals['_TRANSACTIONREQUEST']._serialized_end=384
+  _globals['_TRANSACTIONRESPONSE']._serialized_start=386
+  _globals['_TRANSACTIONRESPONSE']._serialized_end=474
+  _globals['_TRANSACTIONCHUNK']._serialized_start=476
+  _globals['_TRANSACTIONCHUNK']._serialized_end=583
+  _globals['_TRANSACTIONDISTRIBUTION']._serialized_start=586
+  _globals['_TRANSACTIONDISTRIBUTION']._serialized_end=944
 # @@protoc_insertion_point(module_scope)

@@ -111,6 +111,13 @@ def error(code: str, message: str) -> dict[str, object]:
     return {"error": {"code": code, "message": message}}
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that went away is part of the tests."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     api: FakeApi
@@ -186,8 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
 def api() -> Iterator[FakeApi]:
     """A management API on a free port of this machine."""
     fake = FakeApi()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"api": fake}))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"api": fake}))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     fake.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from hashlib import sha256
 
 from sorcha_peer_core.cli import run_command_line
@@ -171,10 +173,20 @@ def test_a_url_that_is_none_is_said(command):
     assert "'localhost:5080' is no address of a management API" in outcome.err
 
 
-def test_another_server_at_the_address_is_no_management_api(api, command, monkeypatch):
-    monkeypatch.setattr(type(api), "peers", "no list", raising=False)
-
+def test_another_server_at_the_address_is_no_management_api(api, command):
     outcome = command("status", "--url", f"{api.url}/elsewhere", "--token", "the-token")
 
     assert outcome.status == 1
-    assert "Traceback" not in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_reader_that_goes_away_ends_the_list_without_a_word(api, data_dir):
+    api.payloads = [b"%d" % number for number in range(5000)]
+    command = [sys.executable, "-m", "sorcha_peer_core", "tail", "--data-dir", str(data_dir)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as tail:
+        assert tail.stdout.readline().strip().startswith(b"seq")
+        tail.stdout.close()
+
+        assert tail.stderr.read() == b""
+
+    assert tail.returncode == 141

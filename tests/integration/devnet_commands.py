@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ COMMAND = (sys.executable, "-m", "sorcha_peer_core")
 SHARED_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
-def run_command(*arguments: object, timeout_s: float = 100.0, **more: Any) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end."""
-    command = [*COMMAND, *(str(argument) for argument in arguments)]
+def run_command(
+    *arguments: object, timeout_s: float = 100.0, prefix: Sequence[str] = (), **more: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end; ``prefix`` is a program that starts it."""
+    command = [*prefix, *COMMAND, *(str(argument) for argument in arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False, **more)
 
 
@@ -29,10 +31,14 @@ def report_of(*arguments: object, **more: Any) -> dict[str, Any]:
     return report
 
 
-def node_processes_of(parent: int) -> Iterator[psutil.Process]:
-    """The node processes that a devnet process started, as long as it lives."""
+def node_processes_of(parent: int, name: str = "") -> Iterator[psutil.Process]:
+    """The node processes that a devnet process started, as long as it lives; with ``name`` only the one called so."""
     for process in psutil.Process(parent).children(recursive=True):
-        if "run" in process.cmdline():
+        try:
+            command = process.cmdline()
+        except psutil.Error:
+            continue
+        if "--exit-with-stdin" in command and (not name or name in command):
             yield process
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,8 +13,10 @@ import psutil
 import pytest
 from devnet_commands import COMMAND, SHARED_DATA, node_processes_of, report_of, run_command, write_lines
 
+from sorcha_peer_core.cli.client import NodeClient, find_node
 from sorcha_peer_core.cli.cluster import Cluster, wait_until
 from sorcha_peer_core.cli.payloads import Form, read_payloads
+from sorcha_peer_core.errors import NodeUnreachable
 
 needs_shared_data = pytest.mark.skipif(
     not SHARED_DATA.is_dir(), reason=f"there is no {SHARED_DATA.name} folder beside the repository"
@@ -112,10 +115,8 @@ def test_every_node_returns_the_payloads_of_the_bitcoin_block(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_process_outlives_a_devnet_that_is_ended(number, tmp_path):
-    lines = write_lines(tmp_path / "lines", 1000)
-    command = [*COMMAND, "devnet", "-n", "3", "--rate", "1", "--lines", "--publish", str(lines)]
-    devnet = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_with_temporary_files_in(tmp_path))
-    wait_until(lambda: len(list(node_processes_of(devnet.pid))) == 3, 60, "three nodes to run")
+    devnet = start_devnet(tmp_path, "-n", 3, "--rate", 10, "--lines", write_lines(tmp_path / "lines", 1000))
+    wait_until_transactions_spread(tmp_path)
     nodes = list(node_processes_of(devnet.pid))
 
     devnet.send_signal(number)
@@ -123,11 +124,25 @@ def test_no_process_outlives_a_devnet_that_is_ended(number, tmp_path):
 
     # A parent that was killed can do nothing more; its nodes see that by themselves.
     psutil.wait_procs(nodes, timeout=10)
+    assert len(nodes) == 3
     assert [process.pid for process in nodes if process.is_running()] == []
-    assert (out, err) == (b"", b"")
+    assert (out, err) == ("", "")
     if number != signal.SIGKILL:
         assert devnet.returncode == 128 + number
         assert list(tmp_path.glob("sorcha-devnet-*")) == []
+
+
+def test_a_devnet_that_is_interrupted_while_its_nodes_start_leaves_none(tmp_path):
+    devnet = start_devnet(tmp_path, "-n", 4)
+    wait_until(lambda: len(list(node_processes_of(devnet.pid))) > 1, 60, "nodes to start")
+    nodes = list(node_processes_of(devnet.pid))
+
+    devnet.send_signal(signal.SIGTERM)
+
+    assert devnet.communicate(timeout=20) == ("", "")
+    assert devnet.returncode == 128 + signal.SIGTERM
+    psutil.wait_procs(nodes, timeout=10)
+    assert [process.pid for process in nodes if process.is_running()] == []
 
 
 def test_kept_data_directories_can_be_run_again(tmp_path):
@@ -146,15 +161,56 @@ def _with_temporary_files_in(directory: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(directory)}
 
 
+def start_devnet(tmp_path, *arguments):
+    """A devnet on its way, with its data directories where the test sees them."""
+    command = [*COMMAND, "devnet", *(str(argument) for argument in arguments)]
+    environment = _with_temporary_files_in(tmp_path)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def wait_until_transactions_spread(tmp_path):
+    """Block until the first node has some; returns the root of the data directories."""
+
+    def spreads() -> bool:
+        try:
+            (root,) = tmp_path.glob("sorcha-devnet-*")
+            return NodeClient(*find_node(root / "node-1", None, None)).status()["transactions"]["stored"] > 2
+        except (ValueError, NodeUnreachable):
+            return False
+
+    wait_until(spreads, 60, "transactions to spread", 0.2)
+    return next(tmp_path.glob("sorcha-devnet-*"))
+
+
+@pytest.mark.long  # a network that does not move is given 30 s
 def test_a_node_that_dies_is_named_and_the_network_is_not_complete(tmp_path):
-    lines = write_lines(tmp_path / "lines", 60)
-    command = [*COMMAND, "devnet", "-n", "3", "--rate", "10", "--lines", "--publish", str(lines)]
-    devnet = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: len(list(node_processes_of(devnet.pid))) == 3, 60, "three nodes to run")
-    list(node_processes_of(devnet.pid))[2].kill()
+    devnet = start_devnet(tmp_path, "-n", 3, "--rate", 10, "--lines", write_lines(tmp_path / "lines", 40))
+    wait_until_transactions_spread(tmp_path)
+    next(node_processes_of(devnet.pid, "node-3")).kill()
 
     out, err = devnet.communicate(timeout=100)
 
     assert devnet.returncode == 1
-    assert "NOT complete" in out
-    assert "node 3 lacks" in err
+    assert "NOT complete: 1 of 3 nodes differ" in out
+    assert err.startswith("sorcha-peer: the network is not complete: node 3 lacks ")
+    assert err.endswith("the node has ended\n")
+
+
+@pytest.mark.parametrize("victim", ["node-1", "node-2"], ids=["the bootstrap node", "an ordinary node"])
+def test_a_node_that_dies_and_is_started_again_by_somebody_else_makes_the_network_complete(tmp_path, victim):
+    devnet = start_devnet(tmp_path, "-n", 3, "--rate", 10, "--json", "--lines", write_lines(tmp_path / "lines", 60))
+    root = wait_until_transactions_spread(tmp_path)
+    alive = "node-2" if victim == "node-1" else "node-1"
+    contact = json.loads((root / alive / "node.json").read_text())["listening"][0]
+    next(node_processes_of(devnet.pid, victim)).kill()
+    again = ("run", "--data-dir", root / victim, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--bootstrap", contact)
+    restarted = subprocess.Popen([*COMMAND, *map(str, again)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        out, err = devnet.communicate(timeout=100)
+    finally:
+        restarted.kill()
+        restarted.wait()
+
+    assert devnet.returncode == 0, err
+    assert json.loads(out)["complete"] is True
+    assert json.loads(out)["transactions"] == 60

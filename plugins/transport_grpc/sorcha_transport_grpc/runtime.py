@@ -9,6 +9,7 @@ from gevent import monkey
 from grpc.experimental import gevent as grpc_gevent
 
 from sorcha_peer_core.errors import PluginError
+from sorcha_transport_grpc.polling_threads import PollingThreads
 
 _SPARE_THREADS = 64
 
@@ -22,12 +23,19 @@ def prepare(max_connections: int) -> None:
     if not (monkey.is_module_patched("threading") and monkey.is_module_patched("socket")):
         raise PluginError("the gRPC transports need a process that called gevent.monkey.patch_all() before anything else")
     _hook_grpc_into_gevent()
-    # Each completion queue that is polled holds a native thread: one per server, one per channel, one per call that
-    # blocks. When they run out, everything waits for everything.
+    # Should a grpc of another version wait in the hub's own pool: each completion queue that is polled holds a thread,
+    # one per server, one per channel, one per call that blocks. When they run out, everything waits for everything.
     pool = gevent.get_hub().threadpool
     pool.maxsize = max(pool.maxsize, 4 * max_connections + _SPARE_THREADS)
 
 
 @cache
 def _hook_grpc_into_gevent() -> None:
-    grpc_gevent.init_gevent()
+    hub = gevent.get_hub()
+    ordinary = hub.threadpool
+    # grpc takes the pool that the hub has at this moment, and waits for its completion queues in it for ever after.
+    hub.threadpool = PollingThreads(hub, ordinary.maxsize)
+    try:
+        grpc_gevent.init_gevent()
+    finally:
+        hub.threadpool = ordinary

@@ -166,12 +166,13 @@ def test_what_was_sent_before_close_can_still_be_fetched(client, link):
 
 
 def test_a_poll_that_breaks_off_ends_the_link(client, link, events):
-    client.start(wait_ms=LONG_WAIT_MS)
+    poll = client.start(wait_ms=LONG_WAIT_MS)
     client.call(payload=b"x", batch_number=1)
 
     client.channel.close()
 
     events.wait_for(lambda: bool(events.ends))
+    assert poll.code() is grpc.StatusCode.CANCELLED
 
 
 def test_a_dialler_that_calls_no_more_is_given_up_after_two_poll_waits(client, link, events, listener, clock):

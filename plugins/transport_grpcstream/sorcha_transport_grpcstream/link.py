@@ -38,7 +38,8 @@ class StreamLink:
         self.foreign = False
         """Whether the other side sent something that is not a batch."""
         self._events = events
-        self._pipe = BatchPipe()
+        # One waits while gRPC writes another. A deeper pipe would only keep the core from gathering more into one batch.
+        self._pipe = BatchPipe(most=1)
         self._reason = ""
         self._hang_up: Callable[[], object] = bool
 
@@ -83,7 +84,6 @@ class StreamLink:
             self._events.closed(self, self._reason)
 
     def _read(self, messages: Iterable[PeerMessage]) -> str:
-        received = self._events.received
         try:
             for message in messages:
                 if message.message_type != SESSION_BATCH or not message.payload:
@@ -92,7 +92,7 @@ class StreamLink:
                 if self._reason:
                     # Closed here: the other side's last words only have to be read off.
                     continue
-                received(self, message.payload)
+                self._events.received(self, message.payload)
         except grpc.RpcError as error:
             return _describe(error)
         return _BY_PEER

@@ -53,6 +53,7 @@ class StreamTransport:
                 _wait_until_open(call, endpoint)
         except BaseException:
             link.hang_up()
+            link.ended.set()
             self._links.discard(link)
             raise
         gevent.spawn(self._read, link, call, channel.close)

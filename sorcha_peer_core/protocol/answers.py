@@ -1,0 +1,94 @@
+"""What peers ask for: transactions, pieces of large ones, pages of the arrival log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from sorcha_peer_core.model import messages as m
+from sorcha_peer_core.protocol.host import Host, Priority
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.model.ids import TxHash
+    from sorcha_peer_core.protocol.config import CoreConfig
+    from sorcha_peer_core.protocol.recent import Recent
+
+
+class Answers:
+    """Answers from memory what came lately, the rest through the store. Keeps no state of its own between the two."""
+
+    def __init__(self, config: CoreConfig, host: Host, recent: Recent, told: Callable[[int, TxHash], None]) -> None:
+        self._config = config
+        self._host = host
+        self._recent = recent
+        self._told = told
+        """Called when a peer is sent a transaction, so that it is not announced to it as well."""
+
+    def want(self, peer: int, want: m.Want) -> None:
+        """Send whole transactions."""
+        unknown: list[TxHash] = []
+        # Nobody honest wants more at a time; whoever does must not make the store read all of it at once.
+        for tx_hash in want.hashes[: self._config.want_items]:
+            push = self._recent.get(tx_hash)
+            if push is None:
+                unknown.append(tx_hash)
+            else:
+                self._send_whole(peer, push)
+        if unknown:
+            self._host.load(m.LoadWanted(peer, tuple(unknown)))
+
+    def want_chunks(self, peer: int, want: m.WantChunks) -> None:
+        """Send pieces of a large one."""
+        push = self._recent.get(want.hash)
+        if push is None:
+            self._host.load(m.LoadChunks(peer, want))
+        else:
+            self._send_chunks(peer, want, push)
+
+    def sync_since(self, peer: int, since: m.SyncSince) -> None:
+        """Send a page of the log."""
+        self._host.load(m.LoadLog(peer, since.log_epoch, since.after_seq, self._config.sync_page_items))
+
+    def log_page(self, page: m.LogPage) -> None:
+        """The store has read the page."""
+        message = m.SyncPage(page.log_epoch, page.items, page.next_seq, page.more)
+        self._host.send(page.question.peer, message, Priority.ANSWER)
+
+    def loaded(self, answer: m.Loaded) -> None:
+        """The store has looked; what it did not find is absent."""
+        question = answer.question
+        # The log does not keep at which hop a transaction came to those it is sent to; it was relayed at least once.
+        found = {tx.hash: m.Push(tx, 1) for tx in answer.transactions}
+        for push in found.values():
+            self._recent.keep(push)
+        if isinstance(question, m.LoadChunks):
+            wanted: Sequence[TxHash] = (question.want.hash,)
+            if wanted[0] in found:
+                self._send_chunks(question.peer, question.want, found[wanted[0]])
+        else:
+            wanted = question.hashes
+            for push in found.values():
+                self._send_whole(question.peer, push)
+        absent = tuple(tx_hash for tx_hash in wanted if tx_hash not in found)
+        if absent:
+            self._host.send(question.peer, m.Absent(absent), Priority.ANSWER)
+
+    def _send_whole(self, peer: int, push: m.Push) -> None:
+        # Not swarm_min_bytes: peers may be configured otherwise than this node.
+        if len(push.transaction.payload) <= self._config.whole_max_bytes:
+            self._told(peer, push.transaction.hash)
+            self._host.send(peer, push, Priority.ANSWER)
+        else:
+            # Too large for one frame; whoever asks like this was told a wrong size.
+            self._host.send(peer, m.Absent((push.transaction.hash,)), Priority.ANSWER)
+
+    def _send_chunks(self, peer: int, want: m.WantChunks, push: m.Push) -> None:
+        tx = push.transaction
+        step = self._config.chunk_bytes
+        end = min(len(tx.payload), want.offset + min(want.chunks, self._config.chunk_window) * step)
+        for offset in range(want.offset, end, step):
+            data = tx.payload[offset : min(offset + step, end)]
+            chunk = m.Chunk(want.hash, offset, data)
+            if offset == 0:
+                chunk = m.Chunk(want.hash, 0, data, tx.header, tx.header_bytes, tx.signature, push.hop)
+            self._host.send(peer, chunk, Priority.RELAY)

@@ -1,0 +1,203 @@
+"""Who is on the other side of a link, and is it really them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from service_parts import NETWORK_ID, identity_of, record_of
+from sorcha_peer_core.model.handshake import Hello, Proof
+from sorcha_peer_core.model.messages import Goodbye, Ping
+from sorcha_peer_core.services.session import Handshake, HandshakeRefused, LocalSide
+
+ALICE, BOB, MALLORY = identity_of(1), identity_of(2), identity_of(3)
+
+
+def local_side(identity, *, network_id: str = NETWORK_ID, allowed: tuple[str, ...] = (), record=None) -> LocalSide:
+    record = record or record_of(identity, network_id=network_id)
+    return LocalSide(identity, lambda: record, network_id, 1000, 77, frozenset(allowed))
+
+
+def dialler(identity=ALICE, binding: bytes = b"channel", expected=None, **local) -> Handshake:
+    return Handshake(local_side(identity, **local), True, binding, expected)
+
+
+def listener(identity=BOB, binding: bytes = b"channel", **local) -> Handshake:
+    return Handshake(local_side(identity, **local), False, binding)
+
+
+def shake(alice: Handshake, bob: Handshake) -> None:
+    answer = bob.receive(alice.first())
+    assert isinstance(answer, Hello)
+    proof = alice.receive(answer)
+    assert isinstance(proof, Proof)
+    assert bob.receive(proof) is None
+
+
+def test_three_frames_prove_both_sides_to_each_other():
+    alice, bob = dialler(), listener()
+
+    shake(alice, bob)
+
+    assert alice.done
+    assert bob.done
+    assert alice.remote.record.peer_id == BOB.peer_id
+    assert bob.remote.record.peer_id == ALICE.peer_id
+    assert bob.remote.log_epoch == 77
+
+
+def test_the_listener_is_not_done_before_the_dialler_has_proved_itself():
+    alice, bob = dialler(), listener()
+
+    bob.receive(alice.first())
+
+    assert not bob.done
+
+
+REFUSALS = [
+    (lambda hello: hello._replace(version_min=2, version_max=3), "it speaks protocol 2 to 3, this node 1"),
+    (lambda hello: hello._replace(network_id="other"), "it belongs to the network 'other', this node to 'test'"),
+    (lambda hello: hello._replace(record=record_of(ALICE, network_id="x")), "it belongs to the network"),
+    (lambda hello: hello._replace(nonce=b"short"), "its nonce has 5 bytes, not 32"),
+    (lambda hello: hello._replace(record=record_of(BOB)), "it is this node itself"),
+    (lambda hello: hello._replace(record=replace(hello.record, signature=bytes(64))), "is not signed by its key"),
+    (lambda hello: hello._replace(record=replace(hello.record, signed=b"x")), "is not signed by its key"),
+]
+
+
+@pytest.mark.parametrize(("change", "reason"), REFUSALS, ids=[reason for _, reason in REFUSALS])
+def test_a_hello_that_breaks_the_rules_is_refused_for_a_reason(change, reason):
+    bob = listener()
+
+    with pytest.raises(HandshakeRefused, match=reason):
+        bob.receive(change(dialler().first()))
+
+    assert not bob.done
+    assert bob.remote is None
+
+
+def test_a_peer_that_is_not_allowed_is_refused():
+    with pytest.raises(HandshakeRefused, match=r"is not among security\.allowed_peers"):
+        listener(allowed=(MALLORY.peer_id,)).receive(dialler().first())
+
+
+def test_a_peer_that_is_allowed_is_linked():
+    shake(dialler(), listener(allowed=(ALICE.peer_id,)))
+
+
+def test_a_dialler_that_expected_somebody_else_refuses():
+    alice, bob = dialler(expected=MALLORY.peer_id), listener()
+
+    with pytest.raises(HandshakeRefused, match=f"peer {BOB.peer_id[:8]} answers there, not {MALLORY.peer_id[:8]}"):
+        alice.receive(bob.receive(alice.first()))
+
+
+def test_a_refusal_of_the_other_side_ends_it_with_its_reason():
+    with pytest.raises(HandshakeRefused, match="it was refused there: no room"):
+        dialler().receive(Goodbye("no room"))
+
+
+@pytest.mark.parametrize("frame", [Ping(1), Proof(bytes(64))])
+def test_no_other_frame_comes_before_the_hello(frame):
+    with pytest.raises(HandshakeRefused, match=f"a {type(frame).__name__} frame in the middle of the handshake"):
+        listener().receive(frame)
+
+
+def test_no_other_frame_comes_before_the_proof():
+    alice, bob = dialler(), listener()
+    bob.receive(alice.first())
+
+    with pytest.raises(HandshakeRefused, match="a Ping frame in the middle"):
+        bob.receive(Ping(1))
+
+
+def test_a_second_hello_is_refused():
+    alice, bob = dialler(), listener()
+    bob.receive(alice.first())
+
+    with pytest.raises(HandshakeRefused, match="a Hello frame in the middle"):
+        bob.receive(alice.first())
+
+
+def test_a_dialler_takes_no_proof_from_a_listener():
+    alice, bob = dialler(), listener()
+    bob.receive(alice.first())
+
+    with pytest.raises(HandshakeRefused, match="a Proof frame in the middle"):
+        alice.receive(Proof(bytes(64)))
+
+
+def test_a_reflected_hello_is_recognised():
+    alice = dialler()
+
+    with pytest.raises(HandshakeRefused, match="it is this node itself"):
+        alice.receive(alice.first())
+
+
+def test_a_proof_of_another_handshake_is_worth_nothing():
+    first_alice, first_bob = dialler(), listener()
+    old_proof = first_alice.receive(first_bob.receive(first_alice.first()))
+    mallory, bob = dialler(), listener()
+    bob.receive(mallory.first())
+
+    with pytest.raises(HandshakeRefused, match="did not prove that it holds its key"):
+        bob.receive(old_proof)
+
+    assert not bob.done
+
+
+def test_a_hello_with_a_proof_of_another_handshake_is_worth_nothing():
+    first_alice, bob = dialler(), listener()
+    old_answer = bob.receive(first_alice.first())
+
+    with pytest.raises(HandshakeRefused, match="did not prove"):
+        dialler().receive(old_answer)
+
+
+def test_a_proof_for_another_channel_is_worth_nothing():
+    """A man in the middle ends each TLS connection with a certificate of his own."""
+    alice, bob = dialler(binding=b"to mallory"), listener(binding=b"to bob")
+
+    with pytest.raises(HandshakeRefused, match="did not prove"):
+        alice.receive(bob.receive(alice.first()))
+
+
+def test_the_proof_of_a_dialler_for_another_channel_is_worth_nothing():
+    alice, bob = dialler(binding=b"to mallory"), listener(binding=b"to bob")
+    seen_by_alice = listener(binding=b"to mallory")
+    seen_by_alice._nonce = bob._nonce
+    proof = alice.receive(seen_by_alice.receive(alice.first()))
+    bob.receive(alice.first())
+
+    with pytest.raises(HandshakeRefused, match="did not prove"):
+        bob.receive(proof)
+
+
+def test_a_listeners_proof_does_not_serve_as_a_diallers():
+    """Roles are signed: what Bob proves as a listener cannot be handed back to him as a dialler's proof."""
+    alice, bob = dialler(), listener()
+    answer = bob.receive(alice.first())
+
+    with pytest.raises(HandshakeRefused, match="did not prove"):
+        bob.receive(Proof(answer.proof))
+
+
+def test_somebody_who_shows_the_record_of_another_cannot_prove_to_be_it():
+    mallory, bob = dialler(MALLORY, record=record_of(ALICE)), listener()
+    answer = bob.receive(mallory.first())
+
+    with pytest.raises(HandshakeRefused, match="did not prove"):
+        bob.receive(mallory.receive(answer))
+
+
+def test_nonces_are_never_used_twice():
+    assert len({dialler().first().nonce for _ in range(50)}) == 50
+
+
+def test_the_record_is_the_one_of_the_moment():
+    records = [record_of(ALICE, seq=1)]
+    side = LocalSide(ALICE, lambda: records[-1], NETWORK_ID, 1, 1, frozenset())
+    records.append(record_of(ALICE, seq=2))
+
+    assert Handshake(side, True, b"").first().record.seq == 2

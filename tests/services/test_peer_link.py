@@ -1,0 +1,160 @@
+"""One linked peer: its send queue and the greenlet that empties it."""
+
+from __future__ import annotations
+
+import gevent
+import pytest
+
+from service_parts import RecordingLink, identity_of, let_others_run, record_of
+from sorcha_peer_core.protocol.host import Priority
+from sorcha_peer_core.services.peer_link import BATCH_BYTES, PeerLink
+
+
+@pytest.fixture
+def running():
+    greenlets = []
+
+    def run(link: RecordingLink) -> tuple[PeerLink, gevent.Greenlet]:
+        peer = PeerLink(1, record_of(identity_of(1)), link, 1)
+        greenlet = gevent.spawn(peer.run)
+        greenlets.append(greenlet)
+        return peer, greenlet
+
+    yield run
+    gevent.killall(greenlets)
+
+
+def put(peer: PeerLink, *frames: bytes, priority: Priority = Priority.RELAY) -> None:
+    for frame in frames:
+        peer.queue.put(frame, len(frame), priority)
+    peer.wake()
+
+
+def test_a_frame_goes_out_at_once_when_the_pipe_is_idle(running):
+    link = RecordingLink()
+    peer, _ = running(link)
+
+    put(peer, b"frame")
+    let_others_run()
+
+    assert link.batches == [b"frame"]
+    assert peer.sent_bytes == 5
+
+
+def test_frames_that_gather_while_the_pipe_is_full_travel_together(running):
+    link = RecordingLink(room=0)
+    peer, _ = running(link)
+    put(peer, b"first")
+    let_others_run()
+
+    for frame in (b"a", b"b", b"c"):
+        put(peer, frame)
+        let_others_run()
+    link.make_room(None)
+    let_others_run()
+
+    assert link.batches == [b"first", b"abc"]
+
+
+def test_a_batch_is_bounded(running):
+    link = RecordingLink()
+    peer, _ = running(link)
+    frame = bytes(BATCH_BYTES // 2 - 1)
+
+    put(peer, *[frame] * 5)
+    let_others_run()
+
+    assert [len(batch) // len(frame) for batch in link.batches] == [2, 2, 1]
+
+
+def test_urgent_frames_overtake(running):
+    link = RecordingLink(room=0)
+    peer, _ = running(link)
+    put(peer, b"first")
+    let_others_run()
+
+    put(peer, b"lazy", priority=Priority.LAZY)
+    put(peer, b"relay", priority=Priority.RELAY)
+    put(peer, b"control", priority=Priority.CONTROL)
+    link.make_room(None)
+    let_others_run()
+
+    assert link.batches == [b"first", b"controlrelaylazy"]
+
+
+def test_a_batch_that_a_closed_link_may_have_lost_goes_over_the_one_that_takes_its_place(running):
+    old, new = RecordingLink(room=0), RecordingLink()
+    peer, _ = running(old)
+    put(peer, b"frame")
+    let_others_run()
+
+    old.close("gone")
+    let_others_run()
+    peer.switch(new)
+    let_others_run()
+
+    assert new.batches == [b"frame"]
+    assert peer.sent_bytes == 5
+
+
+def test_frames_wait_while_there_is_no_link(running):
+    old, new = RecordingLink(), RecordingLink()
+    old.close("gone")
+    peer, _ = running(old)
+    put(peer, b"a")
+    let_others_run()
+    put(peer, b"b")
+    let_others_run()
+
+    peer.switch(new)
+    let_others_run()
+
+    assert b"".join(new.batches) == b"ab"
+
+
+def test_a_replaced_link_is_used_no_more(running):
+    old, new = RecordingLink(), RecordingLink()
+    peer, _ = running(old)
+
+    peer.switch(new)
+    put(peer, b"frame")
+    let_others_run()
+
+    assert (old.batches, new.batches) == ([], [b"frame"])
+
+
+def test_the_end_wakes_an_idle_sender(running):
+    peer, greenlet = running(RecordingLink())
+    let_others_run()
+
+    peer.end()
+    greenlet.join(timeout=1.0)
+
+    assert greenlet.dead
+
+
+def test_the_end_wakes_a_sender_that_waits_for_another_link(running):
+    link = RecordingLink()
+    link.close("gone")
+    peer, greenlet = running(link)
+    put(peer, b"frame")
+    let_others_run()
+
+    peer.end()
+    greenlet.join(timeout=1.0)
+
+    assert greenlet.dead
+
+
+def test_a_closed_link_wakes_a_blocked_sender(running):
+    link = RecordingLink(room=0)
+    peer, greenlet = running(link)
+    put(peer, b"frame")
+    let_others_run()
+
+    peer.close("the operator says so")
+    peer.end()
+    greenlet.join(timeout=1.0)
+
+    assert greenlet.dead
+    assert link.batches == []

@@ -1,0 +1,236 @@
+"""What the core wants stored and loaded."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+import gevent
+import pytest
+
+from service_parts import FailingNow, InlineThread, identity_of, sealed, wait_until
+from sorcha_peer_core.builtin.memory_store import MemoryStore
+from sorcha_peer_core.builtin.sqlite_store import build_sqlite_store
+from sorcha_peer_core.model import messages as m
+from sorcha_peer_core.model.events import StoreFailed
+from sorcha_peer_core.model.transaction import Arrival
+from sorcha_peer_core.services import storage as module
+from sorcha_peer_core.services.events import EventBus
+from sorcha_peer_core.services.storage import KeepCursor, Storage, carry_out
+
+ALICE = identity_of(1).peer_id
+
+
+def arrival(payload: bytes, **changes) -> Arrival:
+    return Arrival(sealed(payload, **changes), time.time() * 1000, 1, False)
+
+
+@pytest.fixture
+def store():
+    store = FailingNow(MemoryStore())
+    store.open()
+    return store
+
+
+@pytest.fixture
+def world(store, monkeypatch):
+    monkeypatch.setattr(module, "_RETRY_S", 0.005)
+    events, seen, done = EventBus(), [], []
+    events.subscribe(seen.append)
+    storage = Storage(store, InlineThread(), events, done.append)
+    greenlet = gevent.spawn(storage.run)
+    yield SimpleNamespace(storage=storage, store=store, done=done, events=seen, greenlet=greenlet)
+    greenlet.kill()
+
+
+def stored(world) -> list[bytes]:
+    return [arrival.transaction.payload for done in world.done for arrival in done.stored]
+
+
+def test_arrivals_are_committed_and_reported_in_order(world):
+    for payload in (b"a", b"b", b"c"):
+        world.storage.add(arrival(payload))
+
+    wait_until(lambda: len(stored(world)) == 3, "three arrivals")
+    assert stored(world) == [b"a", b"b", b"c"]
+    assert world.done[-1].last_seq == 3
+
+
+def test_neighbouring_arrivals_share_one_commit(world):
+    for payload in (b"a", b"b", b"c"):
+        world.storage.add(arrival(payload))
+
+    wait_until(lambda: len(stored(world)) == 3, "three arrivals")
+    assert world.store.called.count("append") == 1
+
+
+def test_a_page_that_is_asked_for_after_an_arrival_contains_it(world):
+    first, second = arrival(b"a"), arrival(b"b")
+    question = m.LoadLog(1, world.store.log_epoch, 0, 10)
+
+    world.storage.add(first)
+    world.storage.add(question)
+    world.storage.add(second)
+    world.storage.add(question)
+
+    wait_until(lambda: sum(len(done.answers) for done in world.done) == 2, "two pages")
+    pages = [[item.hash for item in page.items] for done in world.done for page in done.answers]
+    assert pages == [[first.transaction.hash], [first.transaction.hash, second.transaction.hash]]
+
+
+def test_cursors_are_written_after_the_arrivals_that_came_before_them(world):
+    world.storage.add(KeepCursor(ALICE, m.Cursor(1, 1)))
+    world.storage.add(arrival(b"a"))
+    world.storage.add(KeepCursor(ALICE, m.Cursor(1, 2)))
+
+    wait_until(lambda: world.store.cursors() == {ALICE: m.Cursor(1, 2)}, "the cursor is kept")
+    assert [name for name in world.store.called if name in ("append", "save_cursors")] == ["append", "save_cursors"]
+
+
+def test_a_cursor_is_not_written_while_its_arrivals_cannot_be(world):
+    world.store.failing = {"append"}
+
+    world.storage.add(arrival(b"a"))
+    world.storage.add(KeepCursor(ALICE, m.Cursor(1, 1)))
+
+    wait_until(lambda: world.store.refused >= 3, "it is tried again and again")
+    assert world.store.cursors() == {}
+
+
+@pytest.mark.parametrize("broken", ["append", "save_cursors", "known", "totals"])
+def test_a_failing_store_is_tried_again_and_nothing_is_lost_or_doubled(world, broken):
+    world.store.failing = {broken}
+    for payload in (b"a", b"b"):
+        world.storage.add(arrival(payload))
+    world.storage.add(m.LoadKnown((arrival(b"a").transaction.hash,)))
+    world.storage.add(KeepCursor(ALICE, m.Cursor(1, 2)))
+    wait_until(lambda: world.store.refused >= 3, "it is tried again and again")
+    world.storage.add(arrival(b"c"))
+    assert stored(world) == []
+
+    world.store.failing = set()
+
+    wait_until(lambda: len(stored(world)) == 3, "all of it is stored")
+    assert stored(world) == [b"a", b"b", b"c"]
+    assert [entry.seq for entry in world.store.after(0, 10)] == [1, 2, 3]
+    assert sum(len(done.answers) for done in world.done) == 1
+    assert world.store.cursors() == {ALICE: m.Cursor(1, 2)}
+
+
+def test_a_failure_is_shown_while_it_lasts_and_told_once(world):
+    world.store.failing = {"append"}
+    world.storage.add(arrival(b"a"))
+    wait_until(lambda: world.store.refused >= 3, "it is tried again and again")
+
+    assert world.storage.failure == "the disk is full"
+    assert world.events == [StoreFailed("the disk is full")]
+
+    world.store.failing = set()
+    wait_until(lambda: stored(world) == [b"a"], "it is stored")
+    assert world.storage.failure == ""
+
+
+def test_a_second_failure_is_told_again(world):
+    for payload in (b"a", b"b"):
+        world.store.failing, before = {"append"}, len(world.events)
+        world.storage.add(arrival(payload))
+        wait_until(lambda before=before: len(world.events) == before + 1, "the failure is told")
+        world.store.failing = set()
+        wait_until(lambda payload=payload: payload in stored(world), "it recovers")
+
+
+def test_stop_carries_out_what_is_there(world):
+    for number in range(1, 6):
+        world.storage.add(arrival(bytes([number])))
+
+    world.storage.stop()
+    world.greenlet.join(timeout=1.0)
+
+    assert world.greenlet.dead
+    assert len(stored(world)) == 5
+
+
+def test_stop_does_not_wait_for_a_store_that_cannot_be_written(world):
+    world.store.failing = {"append"}
+    world.storage.add(arrival(b"a"))
+    wait_until(lambda: world.store.refused >= 1, "it is refused")
+
+    world.storage.stop()
+
+    assert world.greenlet.join(timeout=1.0) is None
+    assert world.greenlet.dead
+
+
+def test_what_waits_is_counted(store):
+    storage = Storage(store, InlineThread(), EventBus(), lambda _: None)
+
+    storage.add(arrival(b"a"))
+    storage.add(KeepCursor(ALICE, m.Cursor(1, 1)))
+
+    assert storage.waiting == 2
+
+
+def test_transactions_that_are_wanted_are_loaded(store):
+    a, b = arrival(b"a"), arrival(b"b")
+    question = m.LoadWanted(7, (b.transaction.hash, bytes(32)))
+
+    done = carry_out(store, [a, b, question])
+
+    assert done.answers == [m.Loaded(question, (b.transaction,))]
+
+
+def test_a_transaction_of_which_a_piece_is_wanted_is_loaded_whole(store):
+    a = arrival(b"a")
+    question = m.LoadChunks(7, m.WantChunks(a.transaction.hash, 0, 16))
+
+    assert carry_out(store, [a, question]).answers == [m.Loaded(question, (a.transaction,))]
+
+
+def test_a_page_says_where_to_go_on(store):
+    epoch = store.log_epoch
+    arrivals = [arrival(bytes([number])) for number in range(1, 6)]
+
+    done = carry_out(store, [*arrivals, m.LoadLog(1, epoch, 0, 3), m.LoadLog(1, epoch, 3, 3), m.LoadLog(1, epoch, 5, 3)])
+
+    assert [(len(page.items), page.next_seq, page.more) for page in done.answers] == [(3, 3, True), (2, 5, False), (0, 5, False)]
+
+
+def test_a_cursor_of_another_log_is_read_from_the_start(store):
+    done = carry_out(store, [arrival(b"a"), m.LoadLog(1, store.log_epoch + 1, 1, 10)])
+
+    [page] = done.answers
+    assert (page.log_epoch, len(page.items), page.next_seq) == (store.log_epoch, 1, 1)
+
+
+@pytest.mark.parametrize("after", [2, (1 << 63) - 1, 1 << 63, (1 << 64) - 1])
+def test_a_cursor_beyond_the_log_is_answered_with_its_end(tmp_path, after):
+    store = build_sqlite_store("sqlite:///peer.db", tmp_path)
+    store.open()
+
+    [page] = carry_out(store, [arrival(b"a"), m.LoadLog(1, store.log_epoch, after, 10)]).answers
+
+    assert (page.items, page.next_seq, page.more) == ((), 1, False)
+    store.close()
+
+
+def test_what_has_expired_for_everybody_is_not_on_a_page(store):
+    day_ms = 86_400_000
+    old = arrival(b"old", created_ms=time.time() * 1000 - day_ms - 200_000)
+    young = arrival(b"young", created_ms=time.time() * 1000 - day_ms + 10_000)
+
+    [page] = carry_out(store, [old, young, m.LoadLog(1, store.log_epoch, 0, 2)]).answers
+
+    assert [item.hash for item in page.items] == [young.transaction.hash]
+    assert (page.next_seq, page.more) == (2, True)
+
+
+def test_many_questions_for_large_transactions_are_answered_a_few_at_a_time(world, monkeypatch):
+    monkeypatch.setattr(module, "_ROUND_BYTES", 1000)
+    big = arrival(bytes(600))
+    world.storage.add(big)
+    for _ in range(10):
+        world.storage.add(m.LoadChunks(1, m.WantChunks(big.transaction.hash, 0, 1)))
+
+    wait_until(lambda: sum(len(done.answers) for done in world.done) == 10, "all are answered")
+    assert max(len(done.answers) for done in world.done) == 2
+    assert stored(world) == [big.transaction.payload]
