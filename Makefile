@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PROTOS := .venv-protos
 NODES ?= 5
 
-DISTRIBUTIONS := . ./plugins/transport_grpc ./plugins/transport_grpcstream ./admin
+DISTRIBUTIONS := . ./plugins/transport_grpc ./plugins/transport_grpcstream ./plugins/transport_rest ./admin
 EDITABLE := $(foreach distribution,$(DISTRIBUTIONS),-e $(distribution))
 PACKAGING := requirements.txt $(wildcard $(foreach distribution,$(DISTRIBUTIONS),$(distribution)/setup.cfg $(distribution)/pyproject.toml))
 SOURCES := sorcha_peer_core plugins admin tests benchmarks examples

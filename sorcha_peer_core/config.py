@@ -15,11 +15,14 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from sorcha_peer_core.errors import ConfigError
+from sorcha_peer_core.model.ids import parse_peer_id
 from sorcha_peer_core.model.peer import parse_bootstrap, parse_host_port
 
 ENV_PREFIX = "SORCHA_PEER__"
 DEFAULT_DATA_DIR = "./sorcha-peer-data"
 CONFIG_FILE = "config.toml"
+DEFAULT_TRANSPORTS = ("grpcstream", "grpc", "rest")
+"""All that ship. Of these, and only while nothing else is configured, those that are not installed are passed over."""
 
 
 def _host_port(text: str) -> str:
@@ -32,8 +35,13 @@ def _bootstrap(text: str) -> str:
     return text
 
 
+def _peer_id(text: str) -> str:
+    return parse_peer_id(text)
+
+
 HostPort = Annotated[str, AfterValidator(_host_port)]
 BootstrapText = Annotated[str, AfterValidator(_bootstrap)]
+PeerIdText = Annotated[str, AfterValidator(_peer_id)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 
@@ -76,10 +84,15 @@ class PeerDiscoverySection(Section):
 class CommunicationSection(Section):
     """Links to peers."""
 
-    transports: tuple[str, ...] = Field(("grpcstream", "grpc"), min_length=1, description="ways to link, best first")
-    listen: HostPort = Field("127.0.0.1:5001", description="gRPC listener; port 0 lets the system choose")
+    transports: tuple[str, ...] = Field(DEFAULT_TRANSPORTS, min_length=1, description="ways to link, best first")
+    listen: HostPort = Field("[::]:5001", description="gRPC listener; port 0 lets the system choose")
     connection_timeout_s: PositiveSeconds = Field(30.0, description="longest time for a dial, over all transports")
     rung_timeout_s: PositiveSeconds = Field(2.0, description="a transport that has not answered by then is passed over")
+    upgrade_probe_interval_s: PositiveSeconds = Field(
+        300.0, description="how often a better transport is tried for a peer that is linked by a lesser one"
+    )
+    circuit_breaker_threshold: Count = Field(5, description="failures in a row after which a transport of a peer rests")
+    circuit_breaker_reset_s: PositiveSeconds = Field(300.0, description="how long it rests before it is tried again")
     link_probe_interval_s: PositiveSeconds = Field(2.0, description="how often a silent link is probed; 3 misses end it")
     max_connections: Count = Field(64, description="most links at the same time")
     shutdown_grace_s: Annotated[float, Field(ge=0)] = Field(3.0, description="longest time an orderly stop may take")
@@ -116,9 +129,15 @@ class OfflineModeSection(Section):
 class SecuritySection(Section):
     """Who may link, and how."""
 
-    mode: Literal["insecure"] = Field("insecure", description="insecure: links are authenticated but not yet encrypted")
-    allow_insecure_network: bool = Field(False, description="listen unencrypted beyond loopback")
-    allowed_peers: tuple[str, ...] = Field((), description="peer ids that may link; empty: everybody")
+    mode: Literal["open", "ca", "insecure"] = Field(
+        "open", description="open: every node its own certificate | ca: certificates of a private authority | insecure: plaintext"
+    )
+    certificate: str = Field("", description="mode ca: own certificate; empty: tls/certificate.pem in the data directory")
+    key: str = Field("", description="mode ca: its private key; empty: tls/key.pem")
+    trusted_cas: str = Field("", description="mode ca: the authorities; empty: tls/ca.pem")
+    revoked: str = Field("", description="mode ca: peers and certificates that are out; empty: tls/revoked.txt if there is one")
+    allowed_peers: tuple[PeerIdText, ...] = Field((), description="peer ids that may link, in any mode; empty: everybody")
+    allow_insecure_network: bool = Field(False, description="mode insecure: listen beyond loopback all the same")
 
 
 class StoreSection(Section):
@@ -163,11 +182,7 @@ def load_config(file: Path | None, env: Mapping[str, str], overrides: Mapping[st
     """
     values = _read(file) if file else {}
     for layer in (_from_env(env), overrides):
-        for section, keys in layer.items():
-            table = values.setdefault(section, {})
-            if not isinstance(table, dict):
-                raise ConfigError(f"{section} is {table!r}; it is a table: [{section}]")
-            table.update(keys)
+        _merge(values, layer)
     try:
         return Config.model_validate(values)
     except ValidationError as error:
@@ -189,6 +204,17 @@ def to_toml(config: Config) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _merge(values: dict[str, Any], layer: Mapping[str, Any], path: str = "") -> None:
+    for key, value in layer.items():
+        if not isinstance(value, Mapping):
+            values[key] = value
+            continue
+        table = values.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{path}{key} is {table!r}; it is a table: [{path}{key}]")
+        _merge(table, value, f"{path}{key}.")
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -208,7 +234,11 @@ def _from_env(env: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         section, mark, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
         if not mark or not section or not key:
             raise ConfigError(f"the environment variable {name} names no setting; write {ENV_PREFIX}SECTION__KEY")
-        layer.setdefault(section, {})[key] = _env_value(text)
+        table = layer.setdefault(section, {})
+        if section == "plugins":
+            plugin, _, key = key.partition("__")
+            table = table.setdefault(plugin, {})
+        table[key] = _env_value(text)
     return layer
 
 

@@ -62,6 +62,10 @@ class PluginManager:
         """All plugins, also those that failed to load."""
         return list(self._infos.values())
 
+    def offered(self, hook: str) -> set[str]:
+        """The names that can be chosen."""
+        return set(self._offers(hook))
+
     def choose(self, hook: str, names: Sequence[str], key: str) -> list[Offer[Any]]:
         """The offers with these names, in this order.
 

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 PLUGINS = {
     "plugins/transport_grpc": "sorcha-peer-transport-grpc",
     "plugins/transport_grpcstream": "sorcha-peer-transport-grpcstream",
+    "plugins/transport_rest": "sorcha-peer-transport-rest",
     "admin": "sorcha-peer-admin",
 }
 CORE_RELEASES = ">=0.1,<0.2"

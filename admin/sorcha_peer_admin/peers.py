@@ -42,4 +42,6 @@ def peer_json(peer: PeerView) -> dict[str, Any]:
         "bootstrap": peer.is_bootstrap,
         "software": peer.software,
         "queued_bytes": peer.queued_bytes,
+        "link_age_s": peer.link_age_s,
+        "rungs": [rung._asdict() for rung in peer.rungs],
     }

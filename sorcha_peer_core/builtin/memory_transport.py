@@ -118,6 +118,7 @@ class MemoryLink:
 
     transport = NAME
     channel_binding = b""
+    remote_certificate = b""
 
     def __init__(self, remote: Endpoint, events: LinkEvents, *, outbound: bool, outgoing: _Pipe, incoming: _Pipe) -> None:
         self.remote = remote

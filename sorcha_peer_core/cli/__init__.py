@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from sorcha_peer_core import __version__
+from sorcha_peer_core.cli.ca import ca
 from sorcha_peer_core.cli.devnet import devnet
 from sorcha_peer_core.cli.get import get
 from sorcha_peer_core.cli.identity import identity
@@ -41,7 +42,7 @@ def commands() -> None:
     """A node of a decentralised network in which every node gets every transaction."""
 
 
-for _command in (run, init, identity, devnet, submit, tail, get, status, peers, plugins):
+for _command in (run, init, identity, devnet, submit, tail, get, status, peers, plugins, ca):
     commands.add_command(_command)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import gevent
+
 from sorcha_peer_core.cli.client import Json, NodeClient, find_node
 from sorcha_peer_core.cli.run import NODE_FILE
 from sorcha_peer_core.config import CONFIG_FILE
@@ -23,6 +26,9 @@ from sorcha_peer_core.errors import PeerError, StartError
 
 POLL_S = 0.05
 _ANY_PORT = "127.0.0.1:0"
+_REST_LISTEN_VARIABLE = "SORCHA_PEER__PLUGINS__REST__LISTEN"
+_BASE = {"plugins": {"rest": {"listen": _ANY_PORT}}}
+"""What nodes on one machine need: no two may want the same port."""
 _START_TIMEOUT_S = 60.0
 _STOP_GRACE_S = 6.0
 
@@ -36,7 +42,10 @@ class NodeProcess:
         self.log_file = data_dir.with_name(f"{data_dir.name}.log")
         self.listen = _ANY_PORT
         self.admin = _ANY_PORT
+        self.address = ""
+        """Where peers reach it, with its scheme; empty until it was ready once."""
         self.peer_id = ""
+        self._rest_listen = ""
         self._bootstrap: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
         self._client: NodeClient | None = None
@@ -45,6 +54,7 @@ class NodeProcess:
     def spawn(self, bootstrap: Sequence[str] = ()) -> None:
         """Start the process; ``wait_until_ready`` says when it is a node."""
         self._bootstrap = tuple(bootstrap)
+        self._process = None
         (self.data_dir / NODE_FILE).unlink(missing_ok=True)
         command = [sys.executable, "-m", "sorcha_peer_core", "run", "--exit-with-stdin"]
         command += [
@@ -58,16 +68,14 @@ class NodeProcess:
             self.admin,
         ]
         command += [part for address in bootstrap for part in ("--bootstrap", address)]
-        with self.log_file.open("ab") as out:
-            # A session of its own: a Ctrl-C in the terminal reaches the parent, which ends its nodes in order. The pipe on
-            # stdin ends with the parent however that ends, and the node with it.
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        # An interrupt in the middle of this would leave a process that nobody knows and ends.
+        making = gevent.spawn(self._make_process, command)
+        try:
+            making.join()
+        finally:
+            making.join()
+        if self._process is None:
+            raise StartError(f"node {self.number} cannot be started: {making.value}")
 
     def wait_until_ready(self, timeout_s: float = _START_TIMEOUT_S) -> None:
         """Block until the node listens. Raises StartError with the last line of its log."""
@@ -78,8 +86,11 @@ class NodeProcess:
         if not announced["admin_url"]:
             raise PeerError("the nodes have no management API, by which they are asked: pip install 'sorcha-peer[admin]'")
         self.peer_id = announced["peer_id"]
+        self.address = announced["listening"][0]
         # From now on it comes back where it was.
-        self.listen = announced["listening"][0].partition("://")[2]
+        ports = {scheme: where for scheme, _, where in (text.partition("://") for text in announced["listening"])}
+        self.listen = ports.get("grpc", self.listen)
+        self._rest_listen = ports.get("rest", "")
         self.admin = announced["admin_url"].partition("://")[2].rstrip("/")
 
     def restart(self, bootstrap: Sequence[str] | None = None) -> None:
@@ -152,6 +163,24 @@ class NodeProcess:
         lines = self.log_text().strip().splitlines() if self.log_file.exists() else []
         return lines[-1].removeprefix("sorcha-peer: ") if lines else "it printed nothing"
 
+    def _make_process(self, command: Sequence[str]) -> OSError | None:
+        """Set ``_process``; an error is returned, because one that leaves a greenlet is printed with its traceback."""
+        try:
+            with self.log_file.open("ab") as out:
+                # A session of its own: a Ctrl-C in the terminal reaches the parent, which ends its nodes in order. The
+                # pipe on stdin ends with the parent, however that ends, and the node with it.
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    env={**os.environ, _REST_LISTEN_VARIABLE: self._rest_listen} if self._rest_listen else None,
+                )
+        except OSError as error:
+            return error
+        return None
+
     def _is_announced(self) -> bool:
         return (self.data_dir / NODE_FILE).exists()
 
@@ -165,12 +194,14 @@ class Cluster:
     """Some nodes that join through the first of them. A context manager: no node outlives it."""
 
     def __init__(self, root: Path, count: int, configs: Sequence[Mapping[str, Any]] = ()) -> None:
-        """``configs`` are tables for the ``config.toml`` of the nodes, in order; nodes beyond them have defaults."""
+        """``configs`` are tables for the ``config.toml`` of the nodes, in order; nodes beyond them have what ``_BASE`` says."""
         self.nodes = [NodeProcess(number, root / f"node-{number}") for number in range(1, count + 1)]
-        for node in self.nodes:
+        for place, node in enumerate(self.nodes):
             node.data_dir.mkdir(parents=True, exist_ok=True)
-        for node, tables in zip(self.nodes, configs, strict=False):
-            (node.data_dir / CONFIG_FILE).write_text(toml_of(tables), encoding="utf-8")
+            file, own = node.data_dir / CONFIG_FILE, configs[place] if place < len(configs) else None
+            # A data directory that was used before keeps its settings, unless there are new ones.
+            if own is not None or not file.exists():
+                file.write_text(toml_of(merged_tables(_BASE, own or {})), encoding="utf-8")
 
     def __enter__(self) -> Cluster:
         return self
@@ -186,7 +217,7 @@ class Cluster:
         first.wait_until_ready()
         started(1)
         for node in self.nodes[1:]:
-            node.spawn([first.listen])
+            node.spawn([first.address])
         for ready, node in enumerate(self.nodes[1:], start=2):
             node.wait_until_ready(_START_TIMEOUT_S + len(self.nodes))
             started(ready)
@@ -253,6 +284,19 @@ def read_log(client: NodeClient, page_lines: int = 5000) -> list[Json]:
         entries += page
         if len(page) < page_lines:
             return entries
+
+
+def merged_tables(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables in which the second argument's keys win.
+
+    >>> merged_tables({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
+    {'a': {'x': 1, 'y': 3}}
+    """
+    merged = dict(lower)
+    for key, value in upper.items():
+        under = merged.get(key)
+        merged[key] = merged_tables(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
+    return merged
 
 
 def toml_of(tables: Mapping[str, Any]) -> str:

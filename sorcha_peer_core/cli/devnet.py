@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from sorcha_peer_core.cli.cluster import merged_tables
 from sorcha_peer_core.cli.devnet_publish import distinct
 from sorcha_peer_core.cli.options import FILE, json_option
 from sorcha_peer_core.cli.payloads import PATH, Form, Sourced, payload_options, read_payloads
@@ -63,6 +64,8 @@ def devnet(  # noqa: PLR0913 - one argument an option
     common = load_config(config_file, os.environ, {})
     given = read_payloads((*publish, *more), form) if publish or more else made_up_payloads()
     payloads, copies_given = distinct(_checked(given, common.transaction_distribution.max_transaction_bytes))
+    if not payloads:
+        raise PeerError(f"there is nothing to publish in {', '.join((*publish, *more))}")
     links = _links_wanted(common, nodes)
 
     from sorcha_peer_core.cli.devnet_run import DevnetRun
@@ -96,7 +99,7 @@ def _configs_of(nodes: int, common: Path | None, own: Sequence[Path]) -> list[di
     """The tables for each node's configuration file. Raises ConfigError for what is wrong in any of the files."""
     shared = _tables_of(common) if common else {}
     each = [_tables_of(file) for file in own] + [{} for _ in range(nodes - len(own))]
-    configs = [_merged(shared, tables) for tables in each]
+    configs = [merged_tables(shared, tables) for tables in each]
     for config in configs:
         load_config(None, os.environ, config)
     return configs
@@ -105,19 +108,6 @@ def _configs_of(nodes: int, common: Path | None, own: Sequence[Path]) -> list[di
 def _tables_of(file: Path) -> dict[str, Any]:
     load_config(file, {}, {})
     return tomllib.loads(file.read_text(encoding="utf-8"))
-
-
-def _merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables in which the second argument's keys win.
-
-    >>> _merged({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
-    {'a': {'x': 1, 'y': 3}}
-    """
-    merged = dict(lower)
-    for key, value in upper.items():
-        under = merged.get(key)
-        merged[key] = _merged(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
-    return merged
 
 
 def _links_wanted(config: Config, nodes: int) -> int:

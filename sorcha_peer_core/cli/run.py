@@ -18,6 +18,7 @@ import click
 from sorcha_peer_core.cli.client import URL_FILE
 from sorcha_peer_core.cli.logs import set_up_logging
 from sorcha_peer_core.cli.options import config_option, configuration, data_dir_option
+from sorcha_peer_core.errors import StartError
 from sorcha_peer_core.model.ids import short
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def run(
     if exit_with_stdin:
         stop.on_end_of_stdin()
     node = Node(config)
+    node.on_broken = stop.broken
     node.start()
     peer_id, reason = node.status().peer_id, "the process ends"
     try:
@@ -75,6 +77,8 @@ def run(
     finally:
         node.stop(reason)
     log.info("node %s has stopped", short(peer_id))
+    if stop.is_broken:
+        raise StartError(reason)
     return 0
 
 
@@ -87,6 +91,12 @@ class _StopRequest:
         self._at_most_s = at_most_s
         self._requested = Event()
         self._reason = ""
+        self.is_broken = False
+
+    def broken(self, reason: str) -> None:
+        """The node cannot go on: better a process that ends, and is started again, than one that only seems to live."""
+        self.is_broken = True
+        self._request(reason)
 
     def wait(self) -> str:
         """Block until somebody asks; returns why."""

@@ -5,6 +5,7 @@ One object per node, handed to every transport in its TransportContext; None the
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 
@@ -30,7 +31,12 @@ class ClientTls(NamedTuple):
     certificate_pem: bytes
     """This side's own, both empty where clients present none."""
     server_certificate_der: bytes
-    """The certificate seen. Its SHA-256 is the link's channel binding."""
+    """The certificate seen."""
+
+    @property
+    def binding(self) -> bytes:
+        """The link's channel binding: SHA-256 of the certificate seen."""
+        return sha256(self.server_certificate_der).digest()
 
 
 class Credentials(Protocol):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import PeerId, TxHash
-    from sorcha_peer_core.model.peer import Endpoint
+    from sorcha_peer_core.model.peer import Endpoint, RungView
     from sorcha_peer_core.model.transaction import LogEntry, Submission
 
 
@@ -46,6 +46,10 @@ class PeerView:
     is_bootstrap: bool
     software: str
     queued_bytes: int
+    link_age_s: float | None = None
+    """How long the link in use has been up; None without one."""
+    rungs: Sequence[RungView] = ()
+    """The ladder: every transport of this node, with its breaker and its last failure with this peer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.credentials import Credentials
     from sorcha_peer_core.interfaces.service import PeerApi
     from sorcha_peer_core.model.peer import Endpoint
 
@@ -37,6 +38,10 @@ class Link(Protocol):
     @property
     def channel_binding(self) -> bytes:
         """What Hello signs: SHA-256 of the server's certificate (DER), empty when plaintext."""
+
+    @property
+    def remote_certificate(self) -> bytes:
+        """The certificate (DER) that the other side presented on this link; empty when it presented none."""
 
     def send(self, batch: bytes) -> None:
         """Hand over one batch (1 byte to 1 MiB). Blocks while the pipe is full: that is the back-pressure.
@@ -112,5 +117,7 @@ class TransportContext:
     max_transaction_bytes: int
     streaming_threshold_bytes: int
     max_connections: int
+    credentials: Credentials | None = None
+    """How links are encrypted; None: they are not."""
     shared: MutableMapping[str, Any] = field(default_factory=dict)
     """One per node: transports that use one listener between them keep it here."""

@@ -25,6 +25,10 @@ class Hello(NamedTuple):
     features: tuple[int, ...]
     clock_ms: float
     log_epoch: int
+    rung: int = 0
+    """Of the dialler: the place of this link's transport in its order, 0 the best. Of two links the better one stays."""
+    linked: bool = False
+    """Of the dialler: whether it has another link to the listener that it believes in."""
 
 
 class Proof(NamedTuple):

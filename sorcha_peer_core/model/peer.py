@@ -95,6 +95,18 @@ class PeerRecord:
     signed: bytes
     """The very bytes that were signed; they are what is passed on, unknown fields included."""
     signature: bytes
+    tls_keys: tuple[bytes, ...] = ()
+    """SHA-256 of the public keys of its certificates: the one in use, and those it used before. Mode ``open`` needs them."""
+
+
+class RungView(NamedTuple):
+    """What is known of one transport of a peer, for people."""
+
+    transport: str
+    breaker: str
+    """closed | open | half-open"""
+    last_error: str
+    last_error_age_s: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from sorcha_peer_core.model.peer import RungView
 from sorcha_peer_core.protocol.breaker import Breaker, BreakerConfig
 
 NOT_OFFERED_S = 24 * 3600.0
 """A peer that does not speak a transport will not learn it soon."""
-
-
-class RungView(NamedTuple):
-    """One rung as people see it."""
-
-    transport: str
-    breaker: str
-    """closed | open | half-open"""
-    last_error: str
-    last_error_age_s: float | None
 
 
 class _Rung:

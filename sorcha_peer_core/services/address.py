@@ -13,6 +13,8 @@ from sorcha_peer_core.model.peer import Endpoint
 log = logging.getLogger(__name__)
 
 _MOST_ENDPOINTS = 8
+_SAID = "manual"
+"""The resolver that knows what the operator says."""
 
 
 def is_loopback(host: str) -> bool:
@@ -31,12 +33,14 @@ def is_wildcard(host: str) -> bool:
         return False
 
 
-def check_plaintext(host: str, allowed: bool) -> None:
-    """Links are not encrypted yet: they stay on this machine unless the operator says otherwise. Raises ConfigError."""
-    if not is_loopback(host) and not allowed:
+def check_plaintext(listening: Iterable[Endpoint], allowed: bool) -> None:
+    """Plaintext stays on this machine unless the operator says otherwise. Raises ConfigError."""
+    exposed = [endpoint for endpoint in listening if not is_loopback(endpoint.host)]
+    if exposed and not allowed:
         raise ConfigError(
-            f"communication.listen is on {host}, and links are not encrypted in mode insecure; "
-            "listen on 127.0.0.1 or [::1], or set security.allow_insecure_network = true on a network that you trust"
+            f"security.mode is 'insecure' and the node would listen on {exposed[0].authority}: links are not encrypted then; "
+            "listen on loopback (127.0.0.1 or [::1]), choose mode 'open', or on a network that you trust set "
+            "security.allow_insecure_network = true"
         )
 
 
@@ -48,13 +52,19 @@ def advertised(listening: Iterable[Endpoint], resolvers: Sequence[AddressResolve
     """
     found: list[Endpoint] = []
     hosts: list[str] | None = None
+    said = _resolve([resolver for resolver in resolvers if resolver.name == _SAID])
     for endpoint in listening:
         if not is_wildcard(endpoint.host):
-            found.append(endpoint)
+            found += [*(endpoint._replace(host=host) for host in said), endpoint]
             continue
         hosts = _resolve(resolvers) if hosts is None else hosts
-        found.extend(endpoint._replace(host=host) for host in hosts)
+        found.extend(endpoint._replace(host=host) for host in hosts if _is_heard(host, endpoint.host))
     return tuple(dict.fromkeys(found))[:_MOST_ENDPOINTS]
+
+
+def _is_heard(host: str, wildcard: str) -> bool:
+    # A listener on :: hears both families, one on 0.0.0.0 only its own; a name may stand for either.
+    return ":" in wildcard or ":" not in host
 
 
 def _resolve(resolvers: Sequence[AddressResolver]) -> list[str]:
@@ -62,6 +72,7 @@ def _resolve(resolvers: Sequence[AddressResolver]) -> list[str]:
     for resolver in resolvers:
         try:
             hosts += resolver.resolve()
-        except (OSError, ValueError) as error:
+        except Exception as error:
+            # Resolvers come from plugins: whatever one of them raises, the node starts without its answer.
             log.warning("the address resolver %s failed: %s", resolver.name, error)
     return hosts

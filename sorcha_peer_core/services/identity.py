@@ -35,12 +35,19 @@ class Identity:
         signed: bytes = crypto_sign(message, self._secret)
         return signed[:_SIGNATURE_BYTES]
 
-    def record(self, network_id: str, endpoints: tuple[Endpoint, ...], name: str, software: str) -> PeerRecord:
+    def record(
+        self,
+        network_id: str,
+        endpoints: tuple[Endpoint, ...],
+        name: str,
+        software: str,
+        tls_keys: tuple[bytes, ...] = (),
+    ) -> PeerRecord:
         """This node's own signed record. ``seq`` is the time in milliseconds: a restart always says something newer."""
         self._last_seq = seq = max(time.time_ns() // 1_000_000, self._last_seq + 1)
-        signed = encode_record(self.public_key, network_id, seq, endpoints, name, software)
+        signed = encode_record(self.public_key, network_id, seq, endpoints, name, software, tls_keys)
         signature = self.sign(RECORD_DOMAIN + signed)
-        return PeerRecord(self.peer_id, self.public_key, network_id, seq, endpoints, name, software, signed, signature)
+        return PeerRecord(self.peer_id, self.public_key, network_id, seq, endpoints, name, software, signed, signature, tls_keys)
 
 
 def load_or_create_identity(data_dir: Path) -> Identity:

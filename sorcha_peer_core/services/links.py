@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from gevent.event import AsyncResult
 
-from sorcha_peer_core.errors import LinkClosed, LinkTimeout, PeerError, PeerUnreachable, RemoteProtocolError, TransportError
+from sorcha_peer_core.errors import LinkClosed, LinkTimeout, PeerError, RemoteProtocolError
 from sorcha_peer_core.model import events as e
 from sorcha_peer_core.model.handshake import Hello, Proof
 from sorcha_peer_core.model.ids import PeerId, short
 from sorcha_peer_core.model.messages import Cursor, Goodbye, Message
+from sorcha_peer_core.protocol.breaker import BreakerConfig
+from sorcha_peer_core.services.dialling import Dialling
 from sorcha_peer_core.services.peer_link import PeerLink
-from sorcha_peer_core.services.session import Handshake, HandshakeRefused, LocalSide
+from sorcha_peer_core.services.session import DialledItself, Handshake, HandshakeRefused, LocalSide
 from sorcha_peer_core.wire.codec import decode_batch, encode_frame
 
 if TYPE_CHECKING:
     from gevent import Greenlet
 
     from sorcha_peer_core.interfaces.transport import Link, Transport
-    from sorcha_peer_core.model.peer import Endpoint, PeerRecord
+    from sorcha_peer_core.model.peer import Endpoint, PeerRecord, RungView
     from sorcha_peer_core.services.driver import Driver
     from sorcha_peer_core.services.events import EventBus
     from sorcha_peer_core.services.supervisor import Supervisor
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HANDSHAKE_TIMEOUT_S = 5.0
+_NO_BREAKER = BreakerConfig(failures_to_open=1_000_000, open_s=0.0)
+_SIMULTANEOUS_S = HANDSHAKE_TIMEOUT_S
+"""Two links that came up within this time were dialled at the same time, by sides that did not know of each other's."""
 _LINGER_S = 2.0
 """A link that was replaced is still read for so long: frames may be under way in it."""
 
@@ -46,6 +51,11 @@ class _Session:
         """Answered when the handshake is over; only a dialler waits for it."""
         self.deadline: Greenlet[..., object] | None = None
         """Gives the handshake up, unless it is over before."""
+
+    def failed(self, error: PeerError) -> None:
+        """It comes to nothing. What is known first is the reason: a link that was refused is closed next."""
+        if not self.outcome.ready():
+            self.outcome.set_exception(error)
 
     def call_off_deadline(self) -> None:
         """The handshake is over, well or not."""
@@ -73,25 +83,27 @@ class Links:
         self._supervisor = supervisor
         self._max_connections = max_connections
         self._cursor_of = cursor_of
-        self._transports: list[Transport] = []
+        self._transports: Sequence[Transport] = ()
         self._rung_timeout_s = 2.0
+        self._dialling = Dialling((), _NO_BREAKER, self._call, events)
         self._sessions: dict[Link, _Session] = {}
         self._peers: dict[PeerId, PeerLink] = {}
         # Never given twice: an answer that was meant for somebody who left reaches nobody.
         self._indexes = count()
         self._closed_bytes = [0, 0]
-        self.connection_errors: Counter[tuple[str, str]] = Counter()
-        """Dials that failed, by transport and kind of error."""
         self._stopping = False
         self.on_linked: Callable[[PeerLink], None] = lambda _: None
         self.on_unlinked: Callable[[PeerId], None] = lambda _: None
 
     # Life.
 
-    def start(self, transports: Sequence[Transport], rung_timeout_s: float) -> list[Endpoint]:
-        """Listen on all transports; returns where, each address once. Raises StartError."""
+    def start(
+        self, transports: Sequence[Transport], rung_timeout_s: float, breaker: BreakerConfig = _NO_BREAKER
+    ) -> list[Endpoint]:
+        """Listen on all transports, best first; returns where, each address once. Raises StartError."""
         self._transports = list(transports)
         self._rung_timeout_s = rung_timeout_s
+        self._dialling = Dialling(self._transports, breaker, self._call, self._events)
         found = [endpoint for transport in self._transports for endpoint in transport.listen(self)]
         return list(dict.fromkeys(found))
 
@@ -135,38 +147,43 @@ class Links:
         indexes = [peer.index for peer in self._peers.values() if peer.peer_id not in skip]
         self._driver.post(self._driver.broadcast_control, indexes, message)
 
+    def recheck(self) -> None:
+        """End open links whose certificate is no longer acceptable: it was revoked, or its time is over."""
+        for peer in list(self._peers.values()):
+            link = peer.link
+            objection = self._local.trust.objection(peer.peer_id, peer.record.tls_keys, link.remote_certificate, link.outbound)
+            if objection:
+                self._events.emit(e.HandshakeRefused(str(link.remote), objection))
+                link.close(objection)
+
     # Dialling.
 
     def dial(self, endpoints: Sequence[Endpoint], expected: PeerId | None) -> PeerId:
-        """Link to whoever answers at one of ``endpoints``, by the best transport that works; blocks.
+        """Link to whoever answers at one of ``endpoints``; see Dialling."""
+        return self._dialling.dial(endpoints, expected)
 
-        Raises:
-            HandshakeRefused: somebody answers, but not who is expected, or one side does not want the link.
-            TransportError: nobody could be reached; the reason of the last attempt.
-        """
-        failure: PeerError = PeerUnreachable("no transport of this node can dial its addresses")
-        refused: set[Endpoint] = set()
-        for transport in self._transports:
-            for endpoint in endpoints:
-                if endpoint.scheme not in transport.schemes or endpoint in refused:
-                    continue
-                try:
-                    return self._dial(transport, endpoint, expected)
-                except TransportError as error:
-                    failure = error
-                    self.connection_errors[transport.name, type(error).__name__] += 1
-                    self._events.emit(e.DialFailed(str(endpoint), transport.name, str(error)))
-                except HandshakeRefused as error:
-                    # Somebody else may live at a private address of its; the other addresses may still be right.
-                    failure = error
-                    refused.add(endpoint)
-        raise failure
+    def climb(self) -> None:
+        """Try a better transport for every peer that this node dialled by a lesser one, one after the other; blocks."""
+        for peer in list(self._peers.values()):
+            if self._stopping:
+                return
+            if peer.link.outbound and not self._dialling.is_best(peer):
+                self._dialling.climb(peer)
 
-    def _dial(self, transport: Transport, endpoint: Endpoint, expected: PeerId | None) -> PeerId:
+    def rungs(self, peer_id: PeerId) -> Sequence[RungView]:
+        """What is known of each transport of a peer."""
+        return self._dialling.rungs(peer_id)
+
+    @property
+    def connection_errors(self) -> Mapping[tuple[str, str], int]:
+        """Dials that failed, by transport and kind of error."""
+        return self._dialling.errors
+
+    def _call(self, transport: Transport, endpoint: Endpoint, expected: PeerId | None, rung: int) -> PeerId:
         link = transport.dial(endpoint, self, self._rung_timeout_s)
         session = self._open(link, expected)
         try:
-            link.send(encode_frame(session.handshake.first()))
+            link.send(encode_frame(session.handshake.first(rung, linked=expected in self._peers)))
         except LinkClosed:
             # It may have ended before it was known here, and then nothing else would forget it.
             self._drop(link)
@@ -197,6 +214,9 @@ class Links:
             if peer is not None and messages:
                 peer.received_bytes += len(batch)
                 self._driver.received(peer.index, _only_messages(messages), len(batch))
+        except DialledItself as error:
+            self._dialled_itself(error)
+            self._turn_away(session, str(error))
         except RemoteProtocolError as error:
             self._turn_away(session, str(error))
         except LinkClosed as error:
@@ -207,27 +227,28 @@ class Links:
         session = self._drop(link)
         if session is None:
             return
-        session.outcome.set_exception(LinkClosed(f"the link was closed: {reason}"))
+        session.failed(LinkClosed(f"the link was closed: {reason}"))
         peer = session.peer
         if peer is None or peer.link is not link:
             return
         for other in self._sessions.values():
             if other.peer is peer:
-                peer.switch(other.link)
+                peer.switch(other.link, other.handshake.rung)
                 return
         self._forget(peer, reason)
 
     # Handshakes.
 
     def _open(self, link: Link, expected: PeerId | None) -> _Session:
-        session = _Session(link, Handshake(self._local, link.outbound, link.channel_binding, expected))
+        handshake = Handshake(self._local, link.outbound, link.channel_binding, expected, link.remote_certificate)
+        session = _Session(link, handshake)
         session.deadline = self._supervisor.spawn_later(HANDSHAKE_TIMEOUT_S, "handshake timeout", self._give_up, session)
         self._sessions[link] = session
         return session
 
     def _give_up(self, session: _Session) -> None:
         if session.peer is None and self._drop(session.link) is not None:
-            session.outcome.set_exception(LinkTimeout("the handshake was not finished in time"))
+            session.failed(LinkTimeout("the handshake was not finished in time"))
             session.link.close("the handshake was not finished in time")
 
     def _drop(self, link: Link) -> _Session | None:
@@ -253,36 +274,46 @@ class Links:
         record = hello.record
         peer = self._peers.get(record.peer_id)
         if peer is None:
-            session.peer = self._link_up(session.link, record, hello.log_epoch)
+            session.peer = self._link_up(session.link, record, hello.log_epoch, session.handshake.rung)
         else:
             session.peer = peer
             peer.record = record
-            self._choose(peer, session.link)
+            self._choose(peer, session)
         session.call_off_deadline()
         session.outcome.set(record.peer_id)
 
-    def _choose(self, peer: PeerLink, new: Link) -> None:
-        """Two links to one peer: both sides keep the one dialled by the smaller id, the newer of one dialler's two."""
-        old = peer.link
-        smaller_dials = self._local.identity.peer_id < peer.peer_id
-        keep_new = new.outbound in (old.outbound, smaller_dials)
+    def _choose(self, peer: PeerLink, session: _Session) -> None:
+        """Two links to one peer: both sides keep the same one."""
+        old, new = peer.link, session.link
+        keep_new = self._is_better(peer, session)
         if keep_new:
-            peer.switch(new)
+            peer.switch(new, session.handshake.rung)
         retired = old if keep_new else new
         # Two links of one dialler may come up here in another order than there: it decides, the listener waits longer.
         linger_s = _LINGER_S if retired.outbound else 2 * _LINGER_S
         self._supervisor.spawn_later(linger_s, "linger", self._retire, peer, retired)
+
+    def _is_better(self, peer: PeerLink, session: _Session) -> bool:
+        """The better rung stays; of equal ones that dialled by the smaller id, and of one dialler's two the newer."""
+        if not session.handshake.linked and monotonic() - peer.since_s > _SIMULTANEOUS_S:
+            # The dialler has given up the old one, whatever it looks like from here.
+            return True
+        smaller_dials = self._local.identity.peer_id < peer.peer_id
+        old = (peer.rung, peer.link.outbound != smaller_dials)
+        new = (session.handshake.rung, session.link.outbound != smaller_dials)
+        return new <= old
 
     def _retire(self, peer: PeerLink, link: Link) -> None:
         # It may be in use again: the one that took its place has ended since.
         if peer.link is not link:
             link.close("another link to this peer took its place")
 
-    def _link_up(self, link: Link, record: PeerRecord, log_epoch: int) -> PeerLink:
+    def _link_up(self, link: Link, record: PeerRecord, log_epoch: int, rung: int) -> PeerLink:
         index = next(self._indexes)
-        peer = PeerLink(index, record, link, log_epoch)
+        peer = PeerLink(index, record, link, log_epoch, rung)
+        peer.on_given_up = lambda reason: self._given_up(peer, reason)
         self._peers[record.peer_id] = peer
-        self._supervisor.spawn(f"sender to {short(record.peer_id)}", peer.run)
+        self._supervisor.spawn(f"sender to {short(record.peer_id)}", self._run_sender, peer)
         cursor = self._cursor_of(record.peer_id)
         if cursor is None or cursor.log_epoch != log_epoch:
             cursor = Cursor(log_epoch, 0)
@@ -290,6 +321,25 @@ class Links:
         self._events.emit(e.PeerLinked(record.peer_id, link.transport, link.outbound, str(link.remote)))
         self.on_linked(peer)
         return peer
+
+    def _given_up(self, peer: PeerLink, reason: str) -> None:
+        # What was dialled says something about the way there; a link that came in says nothing about ours.
+        if peer.link.outbound:
+            self._dialling.fell_silent(peer, reason)
+
+    def _dialled_itself(self, refusal: DialledItself) -> None:
+        # The dialling end would only hear that it was refused; nobody else can know its nonce.
+        for other in self._sessions.values():
+            if other.link.outbound and other.handshake.nonce == refusal.nonce:
+                other.failed(refusal)
+
+    def _run_sender(self, peer: PeerLink) -> None:
+        try:
+            peer.run()
+        except Exception:
+            # A link that nobody sends over any more would only look alive.
+            peer.close("internal error")
+            raise
 
     def _forget(self, peer: PeerLink, reason: str) -> None:
         del self._peers[peer.peer_id]
@@ -307,11 +357,11 @@ class Links:
             session.link.close(reason)
             return
         self._events.emit(e.HandshakeRefused(str(session.link.remote), reason))
-        session.outcome.set_exception(HandshakeRefused(reason))
+        session.failed(HandshakeRefused(reason))
         self._refuse(session.link, reason)
 
     def _end(self, session: _Session, reason: str) -> None:
-        session.outcome.set_exception(LinkClosed(reason))
+        session.failed(LinkClosed(reason))
         session.link.close(reason)
 
     def _refuse(self, link: Link, reason: str) -> None:

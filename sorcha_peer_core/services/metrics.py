@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -26,11 +26,17 @@ class NodeReading:
         gauges: Callable[[], dict[str, float]],
         counters: Callable[[], dict[str, float]],
         events: Callable[[], dict[str, int]],
+        connection_errors: Callable[[], Mapping[tuple[str, str], int]],
+        dropped: Callable[[], Mapping[str, int]],
     ) -> None:
         self.status = status
         self.gauges = gauges
         self.counters = counters
         self.events = events
+        self.connection_errors = connection_errors
+        """By transport and reason."""
+        self.dropped = dropped
+        """By reason."""
 
 
 class Metrics:
@@ -83,6 +89,14 @@ class _NodeCollector(Collector):
             yield GaugeMetricFamily(f"sorcha_{name}", name.replace("_", " "), gauge)
         for name, total in self._reading.counters().items():
             yield CounterMetricFamily(f"sorcha_{name}", name.replace("_", " "), total)
+        errors = CounterMetricFamily("sorcha_connection_errors", "Dials that failed.", labels=("transport", "reason"))
+        for labels, number in self._reading.connection_errors().items():
+            errors.add_metric(labels, number)
+        yield errors
+        dropped = CounterMetricFamily("sorcha_dropped", "Frames that were dropped.", labels=("reason",))
+        for reason, number in self._reading.dropped().items():
+            dropped.add_metric((reason,), number)
+        yield dropped
         events = CounterMetricFamily("sorcha_events", "Events by kind.", labels=("kind",))
         for kind, number in self._reading.events().items():
             events.add_metric((kind,), number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
 from gevent.threadpool import ThreadPool
 
@@ -19,9 +19,24 @@ class NativeThread:
 
     def call(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run it there and wait; only the calling greenlet blocks. Raises what it raises."""
-        return self._pool.apply(function, args, kwargs)
+        outcome = self._pool.apply(_outcome_of, (function, args, kwargs))
+        if isinstance(outcome, _Raised):
+            raise outcome.error
+        return cast("R", outcome)
 
     def stop(self) -> None:
         """Finish what was begun and end the thread."""
         self._pool.join()
         self._pool.kill()
+
+
+class _Raised(NamedTuple):
+    error: BaseException
+
+
+def _outcome_of(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+    # gevent prints a traceback for whatever leaves a pool's thread as an exception, also when somebody waits to catch it.
+    try:
+        return function(*args, **kwargs)
+    except BaseException as error:
+        return _Raised(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections import deque
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from sorcha_peer_core.services.driver import Driver
     from sorcha_peer_core.services.identity import Identity
     from sorcha_peer_core.services.native import NativeThread
+
+log = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE = 128
 _SIGN_ON_HUB = 4
@@ -76,8 +79,7 @@ class Outbox:
                 f"{waiting} submissions ({size} bytes) wait already; at most {self._config.max_queue_size} "
                 f"and {self._config.max_queue_bytes} bytes may; try again when peers have taken some"
             )
-        fresh, rows = self._store_thread.call(self._commit, submissions)
-        self._ready.extend(rows)
+        fresh = self._store_thread.call(self._commit, submissions)
         self._signal.set()
         return fresh
 
@@ -94,13 +96,14 @@ class Outbox:
         """Release rows while there is somebody to release them to; the body of a greenlet."""
         while not self._stopping:
             if self._driver.linked == 0 or not self._release_some():
-                self._signal.wait()
+                # Not for ever: the news of a link may come here before the core, and ``linked``, have heard of it.
+                self._signal.wait(_RETRY_S)
                 self._signal.clear()
 
     def _release_some(self) -> bool:
         if not self._ready:
             try:
-                self._ready.extend(self._store_thread.call(self._read))
+                self._store_thread.call(self._read)
             except StoreError:
                 gevent.sleep(_RETRY_S)
                 return True
@@ -115,21 +118,26 @@ class Outbox:
             self._driver.submit(transactions, [row.queued_ms for row in rows])
         return True
 
-    def _commit(self, submissions: Sequence[Submission]) -> tuple[list[bool], Sequence[Queued]]:
+    def _commit(self, submissions: Sequence[Submission]) -> list[bool]:
         """On the store's thread: commit, and when nothing else waits bring the rows back at once for release."""
         now_ms = time.time() * 1000
         fresh = self._store.put(submissions, now_ms)
         if self._driver.linked == 0 or self._ready:
-            return fresh, ()
-        committed_ms = time.time() * 1000
-        # Rows that waited from before keep their time; these ones count from their commit.
-        return fresh, [row._replace(queued_ms=committed_ms) if row.queued_ms == now_ms else row for row in self._read()]
+            return fresh
+        try:
+            # Rows that waited from before keep their time; these ones count from their commit.
+            self._read(put_ms=now_ms, committed_ms=time.time() * 1000)
+        except StoreError as error:
+            # They are accepted all the same; the greenlet reads them when the store lets it.
+            log.warning("submissions were committed and could not be read back yet: %s", error)
+        return fresh
 
-    def _read(self) -> Sequence[Queued]:
+    def _read(self, put_ms: float = 0.0, committed_ms: float = 0.0) -> None:
+        """On the store's thread, so that rows stay in order and whoever gives up waiting takes none with him."""
         rows = self._store.queued(self._read_row_id, _ROWS_AT_ONCE)
         if rows:
             self._read_row_id = rows[-1].row_id
-        return rows
+        self._ready.extend(row._replace(queued_ms=committed_ms) if row.queued_ms == put_ms else row for row in rows)
 
     def _wait_for_room(self) -> None:
         deadline = time.monotonic() + _PATIENCE_S

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _MOST_LISTED = 100
 _MOST_REGISTERED = 1000
 _REGISTRATION_S = 3600
+_MOST_CHARS = 255
+_MOST_PROTOCOLS = 16
 _PROTOCOLS = {"grpc": ("GrpcStream", "Grpc"), "rest": ("Rest",)}
 
 
@@ -50,6 +52,10 @@ class NodePeerApi:
         """List a client for an hour; it may register again at any time."""
         if not peer.peer_id or not peer.address:
             return False, "peer_id and address are needed"
+        if len(peer.protocols) > _MOST_PROTOCOLS or any(
+            len(text) > _MOST_CHARS for text in (peer.peer_id, peer.address, *peer.protocols)
+        ):
+            return False, f"peer_id, address and each of {_MOST_PROTOCOLS} protocols have at most {_MOST_CHARS} characters"
         if peer.peer_id not in self._registered and len(self._current_registrations()) >= _MOST_REGISTERED:
             return False, "the list of registered clients is full"
         self._registered[peer.peer_id] = peer._replace(last_seen_at=int(time.time()))

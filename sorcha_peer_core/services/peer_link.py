@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from gevent.event import Event as Signal
@@ -10,6 +11,8 @@ from sorcha_peer_core.errors import LinkClosed
 from sorcha_peer_core.protocol.sendqueue import SendQueue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sorcha_peer_core.interfaces.transport import Link
     from sorcha_peer_core.model.ids import PeerId
     from sorcha_peer_core.model.peer import PeerRecord
@@ -22,8 +25,12 @@ QUEUE_BYTES = 4 * 1024 * 1024
 class PeerLink:
     """A peer and the link in use. The link may be replaced by another to the same peer while frames wait."""
 
-    def __init__(self, index: int, record: PeerRecord, link: Link, log_epoch: int) -> None:
+    def __init__(self, index: int, record: PeerRecord, link: Link, log_epoch: int, rung: int = 0) -> None:
         self.index = index
+        self.rung = rung
+        """Place of the link's transport in its dialler's order, 0 the best."""
+        self.since_s = monotonic()
+        """When the link in use came up."""
         self.record = record
         self.peer_id: PeerId = record.peer_id
         self.link = link
@@ -31,6 +38,7 @@ class PeerLink:
         self.queue: SendQueue[bytes] = SendQueue(QUEUE_BYTES)
         self.sent_bytes = 0
         self.received_bytes = 0
+        self.on_given_up: Callable[[str], None] = lambda reason: None
         self._signal = Signal()
         self._ended = False
 
@@ -38,13 +46,14 @@ class PeerLink:
         """Something waits in the queue."""
         self._signal.set()
 
-    def switch(self, link: Link) -> None:
+    def switch(self, link: Link, rung: int = 0) -> None:
         """Send over another link from now on."""
-        self.link = link
+        self.link, self.rung, self.since_s = link, rung, monotonic()
         self._signal.set()
 
     def close(self, reason: str) -> None:
-        """End the link in use."""
+        """Give the link in use up: it is silent, or reads too slowly."""
+        self.on_given_up(reason)
         self.link.close(reason)
 
     def end(self) -> None:

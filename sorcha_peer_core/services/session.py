@@ -20,10 +20,20 @@ if TYPE_CHECKING:
     from sorcha_peer_core.model.messages import Message
     from sorcha_peer_core.model.peer import PeerRecord
     from sorcha_peer_core.services.identity import Identity
+    from sorcha_peer_core.services.tls.trust import Trust
 
 
 class HandshakeRefused(RemoteProtocolError):
     """This peer is not linked, and why. A dialler need not try another transport: the answer would be the same."""
+
+
+class DialledItself(HandshakeRefused):
+    """The address that was dialled is this node's own, under whatever name."""
+
+    def __init__(self, nonce: bytes = b"") -> None:
+        super().__init__("it is this node itself")
+        self.nonce = nonce
+        """Of the Hello that came back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,8 @@ class LocalSide:
     log_epoch: int
     allowed_peers: frozenset[PeerId]
     """Empty: everybody."""
+    trust: Trust
+    """What the mode of encryption asks of the certificate on a link."""
 
 
 class Handshake:
@@ -47,18 +59,35 @@ class Handshake:
     another time, or with a man in the middle.
     """
 
-    def __init__(self, local: LocalSide, outbound: bool, binding: bytes, expected: PeerId | None = None) -> None:
+    def __init__(
+        self, local: LocalSide, outbound: bool, binding: bytes, expected: PeerId | None = None, certificate: bytes = b""
+    ) -> None:
         self._local = local
         self._outbound = outbound
         self._binding = binding
+        self._certificate = certificate
+        """What the other side presented (DER), empty when it presented none."""
         self._expected = expected
-        self._nonce = secrets.token_bytes(NONCE_BYTES)
+        self.nonce = secrets.token_bytes(NONCE_BYTES)
         self.remote: Hello | None = None
         """The other side's Hello, once it has passed the checks."""
         self.done = False
+        self._rung = 0
+        self._linked = False
 
-    def first(self) -> Hello:
+    @property
+    def rung(self) -> int:
+        """The place of the link's transport in its dialler's order, 0 the best."""
+        return self._rung if self._outbound or self.remote is None else self.remote.rung
+
+    @property
+    def linked(self) -> bool:
+        """Whether the dialler has another link to the listener that it believes in."""
+        return self._linked if self._outbound or self.remote is None else self.remote.linked
+
+    def first(self, rung: int = 0, linked: bool = False) -> Hello:
         """What the dialler begins with."""
+        self._rung, self._linked = rung, linked
         return self._hello(b"")
 
     def receive(self, message: Message | Hello | Proof) -> Hello | Proof | None:
@@ -87,21 +116,28 @@ class Handshake:
         return Proof(self._prove("dialler"))
 
     def _check_hello(self, hello: Hello) -> None:
-        local, peer_id = self._local, hello.record.peer_id
+        local = self._local
         if not hello.version_min <= PROTOCOL_VERSION <= hello.version_max:
             raise HandshakeRefused(f"it speaks protocol {hello.version_min} to {hello.version_max}, this node {PROTOCOL_VERSION}")
         if hello.network_id != local.network_id or hello.record.network_id != local.network_id:
             raise HandshakeRefused(f"it belongs to the network {hello.network_id[:64]!r}, this node to {local.network_id!r}")
         if len(hello.nonce) != NONCE_BYTES:
             raise HandshakeRefused(f"its nonce has {len(hello.nonce)} bytes, not {NONCE_BYTES}")
+        self._check_peer(hello)
+
+    def _check_peer(self, hello: Hello) -> None:
+        local, peer_id = self._local, hello.record.peer_id
         if peer_id == local.identity.peer_id:
-            raise HandshakeRefused("it is this node itself")
+            raise DialledItself(hello.nonce)
         if self._expected is not None and peer_id != self._expected:
             raise HandshakeRefused(f"peer {short(peer_id)} answers there, not {short(self._expected)}")
         if local.allowed_peers and peer_id not in local.allowed_peers:
             raise HandshakeRefused(f"peer {short(peer_id)} is not among security.allowed_peers")
         if not is_genuine(hello.record):
             raise HandshakeRefused(f"the record of peer {short(peer_id)} is not signed by its key")
+        objection = local.trust.objection(peer_id, hello.record.tls_keys, self._certificate, self._outbound)
+        if objection:
+            raise HandshakeRefused(objection)
 
     def _check_proof(self, role: str, signature: bytes) -> None:
         assert self.remote is not None
@@ -113,7 +149,7 @@ class Handshake:
 
     def _text(self, role: str) -> bytes:
         assert self.remote is not None
-        own = (self._local.identity.peer_id, self._nonce)
+        own = (self._local.identity.peer_id, self.nonce)
         other = (self.remote.record.peer_id, self.remote.nonce)
         dialler, listener = (own, other) if self._outbound else (other, own)
         return proof_text(role, dialler[0], listener[0], dialler[1], listener[1], self._binding)
@@ -125,11 +161,13 @@ class Handshake:
             version_max=PROTOCOL_VERSION,
             network_id=local.network_id,
             record=local.record(),
-            nonce=self._nonce,
+            nonce=self.nonce,
             proof=proof,
             max_batch_bytes=MAX_BATCH_BYTES,
             max_transaction_bytes=local.max_transaction_bytes,
             features=(),
             clock_ms=time.time() * 1000,
             log_epoch=local.log_epoch,
+            rung=self._rung,
+            linked=self._linked,
         )

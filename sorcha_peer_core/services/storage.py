@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +27,8 @@ _MOST_OPERATIONS = 1024
 _ROUND_BYTES = 16 * 1024 * 1024
 """Of payloads loaded in one round; a peer that asks for many large ones must not fill the memory with them."""
 _RETRY_S = 1.0
+_MOST_QUESTIONS = 256
+"""Of one peer at a time. Nobody honest asks for so much at once, and a frame of a few bytes can cost a millisecond here."""
 
 
 class KeepCursor(NamedTuple):
@@ -37,6 +39,9 @@ class KeepCursor(NamedTuple):
 
 
 Operation = Arrival | KeepCursor | m.Load
+
+
+_OF_PEERS = m.LoadWanted | m.LoadChunks | m.LoadLog
 
 
 class Done(NamedTuple):
@@ -62,13 +67,20 @@ class Storage:
         self._events = events
         self._done = done
         self._operations: deque[Operation] = deque()
+        self._questions: Counter[int] = Counter()
+        self.refused_questions = 0
         self._signal = Signal()
         self._stopping = False
         self.failure = ""
         """Why the store cannot be written, empty when it can."""
 
     def add(self, operation: Operation) -> None:
-        """Hand in an operation; does not block."""
+        """Hand in an operation; does not block. A peer that asks for too much at once is not answered."""
+        if isinstance(operation, _OF_PEERS):
+            if self._questions[operation.peer] >= _MOST_QUESTIONS:
+                self.refused_questions += 1
+                return
+            self._questions[operation.peer] += 1
         self._operations.append(operation)
         self._signal.set()
 
@@ -85,7 +97,7 @@ class Storage:
             while self._operations:
                 carried_out = self._carry_out(list(islice(self._operations, _MOST_OPERATIONS)))
                 for _ in range(carried_out):
-                    self._operations.popleft()
+                    self._forget(self._operations.popleft())
                 if carried_out:
                     continue
                 if self._stopping:
@@ -96,6 +108,12 @@ class Storage:
         """Carry out what is there, then end."""
         self._stopping = True
         self._signal.set()
+
+    def _forget(self, operation: Operation) -> None:
+        if isinstance(operation, _OF_PEERS):
+            self._questions[operation.peer] -= 1
+            if not self._questions[operation.peer]:
+                del self._questions[operation.peer]
 
     def _carry_out(self, round_: list[Operation]) -> int:
         """Returns how many operations are done with; none when the store failed."""

@@ -155,6 +155,8 @@ def _encode_hello(hello: Hello) -> pb.Frame:
             features=hello.features,
             clock_ms=hello.clock_ms,
             log_epoch=hello.log_epoch,
+            rung=hello.rung,
+            linked=hello.linked,
         )
     )
 
@@ -174,6 +176,8 @@ def _decode_hello(h: pb.Hello) -> Hello:
         features=tuple(h.features),
         clock_ms=h.clock_ms,
         log_epoch=storable(h.log_epoch),
+        rung=h.rung,
+        linked=h.linked,
     )
 
 

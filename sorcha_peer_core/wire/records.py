@@ -11,6 +11,7 @@ from sorcha_peer_core.wire import session_pb2 as pb
 
 MAX_RECORD_BYTES = 2048
 MAX_ENDPOINTS = 8
+MAX_TLS_KEYS = 4
 _MAX_HOST_CHARS = 255
 _MAX_PORT = 65535
 _MAX_TEXT_CHARS = 64
@@ -19,7 +20,13 @@ _MAX_STORABLE = 2**63 - 1
 
 
 def encode_record(
-    public_key: bytes, network_id: str, seq: int, endpoints: tuple[Endpoint, ...], name: str, software: str
+    public_key: bytes,
+    network_id: str,
+    seq: int,
+    endpoints: tuple[Endpoint, ...],
+    name: str,
+    software: str,
+    tls_keys: tuple[bytes, ...] = (),
 ) -> bytes:
     """The bytes a peer signs about itself."""
     return pb.PeerRecord(
@@ -29,6 +36,7 @@ def encode_record(
         endpoints=[pb.Endpoint(scheme=e.scheme, host=e.host, port=e.port) for e in endpoints[:MAX_ENDPOINTS]],
         name=name,
         software=software,
+        tls_keys=tls_keys[:MAX_TLS_KEYS],
     ).SerializeToString(deterministic=True)
 
 
@@ -57,6 +65,7 @@ def decode_record(signed: bytes, signature: bytes) -> PeerRecord:
         software=printable(record.software, _MAX_TEXT_CHARS),
         signed=signed,
         signature=signature,
+        tls_keys=tuple(record.tls_keys[:MAX_TLS_KEYS]),
     )
 
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#sorcha_peer_core/wire/session.proto\x12\x16sorcha.peer.session.v1\"6\n\x05\x42\x61tch\x12-\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x1d.sorcha.peer.session.v1.Frame\"\x8d\x06\n\x05\x46rame\x12.\n\x05hello\x18\x01 \x01(\x0b\x32\x1d.sorcha.peer.session.v1.HelloH\x00\x12.\n\x05proof\x18\x02 \x01(\x0b\x32\x1d.sorcha.peer.session.v1.ProofH\x00\x12\x32\n\x07goodbye\x18\x03 \x01(\x0b\x32\x1f.sorcha.peer.session.v1.GoodbyeH\x00\x12,\n\x04ping\x18\x04 \x01(\x0b\x32\x1c.sorcha.peer.session.v1.PingH\x00\x12,\n\x04pong\x18\x05 \x01(\x0b\x32\x1c.sorcha.peer.session.v1.PongH\x00\x12=\n\rpeers_request\x18\x06 \x01(\x0b\x32$.sorcha.peer.session.v1.PeersRequestH\x00\x12.\n\x05peers\x18\x07 \x01(\x0b\x32\x1d.sorcha.peer.session.v1.PeersH\x00\x12,\n\x04push\x18\n \x01(\x0b\x32\x1c.sorcha.peer.session.v1.PushH\x00\x12\x34\n\x08\x61nnounce\x18\x0b \x01(\x0b\x32 .sorcha.peer.session.v1.AnnounceH\x00\x12,\n\x04want\x18\x0c \x01(\x0b\x32\x1c.sorcha.peer.session.v1.WantH\x00\x12\x30\n\x06\x61\x62sent\x18\r \x01(\x0b\x32\x1e.sorcha.peer.session.v1.AbsentH\x00\x12\x39\n\x0bwant_chunks\x18\x0e \x01(\x0b\x32\".sorcha.peer.session.v1.WantChunksH\x00\x12.\n\x05\x63hunk\x18\x0f \x01(\x0b\x32\x1d.sorcha.peer.session.v1.ChunkH\x00\x12\x37\n\nsync_since\x18\x14 \x01(\x0b\x32!.sorcha.peer.session.v1.SyncSinceH\x00\x12\x35\n\tsync_page\x18\x15 \x01(\x0b\x32 .sorcha.peer.session.v1.SyncPageH\x00\x42\x06\n\x04\x62ody\"\x80\x02\n\x05Hello\x12\x13\n\x0bversion_min\x18\x01 \x01(\r\x12\x13\n\x0bversion_max\x18\x02 \x01(\r\x12\x12\n\nnetwork_id\x18\x03 \x01(\t\x12\x34\n\x06record\x18\x04 \x01(\x0b\x32$.sorcha.peer.session.v1.SignedRecord\x12\r\n\x05nonce\x18\x05 \x01(\x0c\x12\r\n\x05proof\x18\x06 \x01(\x0c\x12.\n\x06limits\x18\x07 \x01(\x0b\x32\x1e.sorcha.peer.session.v1.Limits\x12\x10\n\x08\x66\x65\x61tures\x18\x08 \x03(\r\x12\x10\n\x08\x63lock_ms\x18\t \x01(\x01\x12\x11\n\tlog_epoch\x18\n \x01(\x06\"@\n\x06Limits\x12\x17\n\x0fmax_batch_bytes\x18\x01 \x01(\r\x12\x1d\n\x15max_transaction_bytes\x18\x02 \x01(\r\"\x1a\n\x05Proof\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"1\n\x0cSignedRecord\x12\x0e\n\x06record\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\x96\x01\n\nPeerRecord\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x12\x12\n\nnetwork_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x33\n\tendpoints\x18\x04 \x03(\x0b\x32 .sorcha.peer.session.v1.Endpoint\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x10\n\x08software\x18\x06 \x01(\t\"6\n\x08\x45ndpoint\x12\x0e\n\x06scheme\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x15\n\x04Ping\x12\r\n\x05nonce\x18\x01 \x01(\x06\"\x15\n\x04Pong\x12\r\n\x05nonce\x18\x01 \x01(\x06\"\x1c\n\x0cPeersRequest\x12\x0c\n\x04most\x18\x01 \x01(\r\">\n\x05Peers\x12\x35\n\x07records\x18\x01 \x03(\x0b\x32$.sorcha.peer.session.v1.SignedRecord\"G\n\x04Push\x12\x0e\n\x06header\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\x12\x0b\n\x03hop\x18\x04 \x01(\r\"\xb9\x01\n\x06Header\x12\x12\n\nnetwork_id\x18\x01 \x01(\t\x12\x14\n\x0cpayload_hash\x18\x02 \x01(\x0c\x12\x14\n\x0cpayload_size\x18\x03 \x01(\x04\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x13\n\x0bregister_id\x18\x05 \x01(\t\x12\x12\n\norigin_key\x18\x06 \x01(\x0c\x12\x12\n\ncreated_ms\x18\x07 \x01(\x01\x12\r\n\x05ttl_s\x18\x08 \x01(\r\x12\r\n\x05nonce\x18\t \x01(\x06\")\n\x08\x41nnounce\x12\x0e\n\x06hashes\x18\x01 \x01(\x0c\x12\r\n\x05sizes\x18\x02 \x03(\r\"\x16\n\x04Want\x12\x0e\n\x06hashes\x18\x01 \x01(\x0c\"\x18\n\x06\x41\x62sent\x12\x0e\n\x06hashes\x18\x01 \x01(\x0c\":\n\nWantChunks\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06\x63hunks\x18\x03 \x01(\r\"c\n\x05\x43hunk\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0e\n\x06header\x18\x04 \x01(\x0c\x12\x11\n\tsignature\x18\x05 \x01(\x0c\x12\x0b\n\x03hop\x18\x06 \x01(\r\"1\n\tSyncSince\x12\x11\n\tlog_epoch\x18\x01 \x01(\x06\x12\x11\n\tafter_seq\x18\x02 \x01(\x04\"\\\n\x08SyncPage\x12\x11\n\tlog_epoch\x18\x01 \x01(\x06\x12\x0e\n\x06hashes\x18\x02 \x01(\x0c\x12\r\n\x05sizes\x18\x03 \x03(\r\x12\x10\n\x08next_seq\x18\x04 \x01(\x04\x12\x0c\n\x04more\x18\x05 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#sorcha_peer_core/wire/session.proto\x12\x16sorcha.peer.session.v1\"6\n\x05\x42\x61tch\x12-\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x1d.sorcha.peer.session.v1.Frame\"\x8d\x06\n\x05\x46rame\x12.\n\x05hello\x18\x01 \x01(\x0b\x32\x1d.sorcha.peer.session.v1.HelloH\x00\x12.\n\x05proof\x18\x02 \x01(\x0b\x32\x1d.sorcha.peer.session.v1.ProofH\x00\x12\x32\n\x07goodbye\x18\x03 \x01(\x0b\x32\x1f.sorcha.peer.session.v1.GoodbyeH\x00\x12,\n\x04ping\x18\x04 \x01(\x0b\x32\x1c.sorcha.peer.session.v1.PingH\x00\x12,\n\x04pong\x18\x05 \x01(\x0b\x32\x1c.sorcha.peer.session.v1.PongH\x00\x12=\n\rpeers_request\x18\x06 \x01(\x0b\x32$.sorcha.peer.session.v1.PeersRequestH\x00\x12.\n\x05peers\x18\x07 \x01(\x0b\x32\x1d.sorcha.peer.session.v1.PeersH\x00\x12,\n\x04push\x18\n \x01(\x0b\x32\x1c.sorcha.peer.session.v1.PushH\x00\x12\x34\n\x08\x61nnounce\x18\x0b \x01(\x0b\x32 .sorcha.peer.session.v1.AnnounceH\x00\x12,\n\x04want\x18\x0c \x01(\x0b\x32\x1c.sorcha.peer.session.v1.WantH\x00\x12\x30\n\x06\x61\x62sent\x18\r \x01(\x0b\x32\x1e.sorcha.peer.session.v1.AbsentH\x00\x12\x39\n\x0bwant_chunks\x18\x0e \x01(\x0b\x32\".sorcha.peer.session.v1.WantChunksH\x00\x12.\n\x05\x63hunk\x18\x0f \x01(\x0b\x32\x1d.sorcha.peer.session.v1.ChunkH\x00\x12\x37\n\nsync_since\x18\x14 \x01(\x0b\x32!.sorcha.peer.session.v1.SyncSinceH\x00\x12\x35\n\tsync_page\x18\x15 \x01(\x0b\x32 .sorcha.peer.session.v1.SyncPageH\x00\x42\x06\n\x04\x62ody\"\x9e\x02\n\x05Hello\x12\x13\n\x0bversion_min\x18\x01 \x01(\r\x12\x13\n\x0bversion_max\x18\x02 \x01(\r\x12\x12\n\nnetwork_id\x18\x03 \x01(\t\x12\x34\n\x06record\x18\x04 \x01(\x0b\x32$.sorcha.peer.session.v1.SignedRecord\x12\r\n\x05nonce\x18\x05 \x01(\x0c\x12\r\n\x05proof\x18\x06 \x01(\x0c\x12.\n\x06limits\x18\x07 \x01(\x0b\x32\x1e.sorcha.peer.session.v1.Limits\x12\x10\n\x08\x66\x65\x61tures\x18\x08 \x03(\r\x12\x10\n\x08\x63lock_ms\x18\t \x01(\x01\x12\x11\n\tlog_epoch\x18\n \x01(\x06\x12\x0c\n\x04rung\x18\x0b \x01(\r\x12\x0e\n\x06linked\x18\x0c \x01(\x08\"@\n\x06Limits\x12\x17\n\x0fmax_batch_bytes\x18\x01 \x01(\r\x12\x1d\n\x15max_transaction_bytes\x18\x02 \x01(\r\"\x1a\n\x05Proof\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"1\n\x0cSignedRecord\x12\x0e\n\x06record\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\xa8\x01\n\nPeerRecord\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x12\x12\n\nnetwork_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x33\n\tendpoints\x18\x04 \x03(\x0b\x32 .sorcha.peer.session.v1.Endpoint\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x10\n\x08software\x18\x06 \x01(\t\x12\x10\n\x08tls_keys\x18\x07 \x03(\x0c\"6\n\x08\x45ndpoint\x12\x0e\n\x06scheme\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x15\n\x04Ping\x12\r\n\x05nonce\x18\x01 \x01(\x06\"\x15\n\x04Pong\x12\r\n\x05nonce\x18\x01 \x01(\x06\"\x1c\n\x0cPeersRequest\x12\x0c\n\x04most\x18\x01 \x01(\r\">\n\x05Peers\x12\x35\n\x07records\x18\x01 \x03(\x0b\x32$.sorcha.peer.session.v1.SignedRecord\"G\n\x04Push\x12\x0e\n\x06header\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\x12\x0b\n\x03hop\x18\x04 \x01(\r\"\xb9\x01\n\x06Header\x12\x12\n\nnetwork_id\x18\x01 \x01(\t\x12\x14\n\x0cpayload_hash\x18\x02 \x01(\x0c\x12\x14\n\x0cpayload_size\x18\x03 \x01(\x04\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x13\n\x0bregister_id\x18\x05 \x01(\t\x12\x12\n\norigin_key\x18\x06 \x01(\x0c\x12\x12\n\ncreated_ms\x18\x07 \x01(\x01\x12\r\n\x05ttl_s\x18\x08 \x01(\r\x12\r\n\x05nonce\x18\t \x01(\x06\")\n\x08\x41nnounce\x12\x0e\n\x06hashes\x18\x01 \x01(\x0c\x12\r\n\x05sizes\x18\x02 \x03(\r\"\x16\n\x04Want\x12\x0e\n\x06hashes\x18\x01 \x01(\x0c\"\x18\n\x06\x41\x62sent\x12\x0e\n\x06hashes\x18\x01 \x01(\x0c\":\n\nWantChunks\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06\x63hunks\x18\x03 \x01(\r\"c\n\x05\x43hunk\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0e\n\x06header\x18\x04 \x01(\x0c\x12\x11\n\tsignature\x18\x05 \x01(\x0c\x12\x0b\n\x03hop\x18\x06 \x01(\r\"1\n\tSyncSince\x12\x11\n\tlog_epoch\x18\x01 \x01(\x06\x12\x11\n\tafter_seq\x18\x02 \x01(\x04\"\\\n\x08SyncPage\x12\x11\n\tlog_epoch\x18\x01 \x01(\x06\x12\x0e\n\x06hashes\x18\x02 \x01(\x0c\x12\r\n\x05sizes\x18\x03 \x03(\r\x12\x10\n\x08next_seq\x18\x04 \x01(\x04\x12\x0c\n\x04more\x18\x05 \x01(\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,43 +36,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FRAME']._serialized_start=120
   _globals['_FRAME']._serialized_end=901
   _globals['_HELLO']._serialized_start=904
-  _globals['_HELLO']._serialized_end=1160
-  _globals['_LIMITS']._serialized_start=1162
-  _globals['_LIMITS']._serialized_end=1226
-  _globals['_PROOF']._serialized_start=1228
-  _globals['_PROOF']._serialized_end=1254
-  _globals['_SIGNEDRECORD']._serialized_start=1256
-  _globals['_SIGNEDRECORD']._serialized_end=1305
-  _globals['_PEERRECORD']._serialized_start=1308
-  _globals['_PEERRECORD']._serialized_end=1458
-  _globals['_ENDPOINT']._serialized_start=1460
-  _globals['_ENDPOINT']._serialized_end=1514
-  _globals['_GOODBYE']._serialized_start=1516
-  _globals['_GOODBYE']._serialized_end=1541
-  _globals['_PING']._serialized_start=1543
-  _globals['_PING']._serialized_end=1564
-  _globals['_PONG']._serialized_start=1566
-  _globals['_PONG']._serialized_end=1587
-  _globals['_PEERSREQUEST']._serialized_start=1589
-  _globals['_PEERSREQUEST']._serialized_end=1617
-  _globals['_PEERS']._serialized_start=1619
-  _globals['_PEERS']._serialized_end=1681
-  _globals['_PUSH']._serialized_start=1683
-  _globals['_PUSH']._serialized_end=1754
-  _globals['_HEADER']._serialized_start=1757
-  _globals['_HEADER']._serialized_end=1942
-  _globals['_ANNOUNCE']._serialized_start=1944
-  _globals['_ANNOUNCE']._serialized_end=1985
-  _globals['_WANT']._serialized_start=1987
-  _globals['_WANT']._serialized_end=2009
-  _globals['_ABSENT']._serialized_start=2011
-  _globals['_ABSENT']._serialized_end=2035
-  _globals['_WANTCHUNKS']._serialized_start=2037
-  _globals['_WANTCHUNKS']._serialized_end=2095
-  _globals['_CHUNK']._serialized_start=2097
-  _globals['_CHUNK']._serialized_end=2196
-  _globals['_SYNCSINCE']._serialized_start=2198
-  _globals['_SYNCSINCE']._serialized_end=2247
-  _globals['_SYNCPAGE']._serialized_start=2249
-  _globals['_SYNCPAGE']._serialized_end=2341
+  _globals['_HELLO']._serialized_end=1190
+  _globals['_LIMITS']._serialized_start=1192
+  _globals['_LIMITS']._serialized_end=1256
+  _globals['_PROOF']._serialized_start=1258
+  _globals['_PROOF']._serialized_end=1284
+  _globals['_SIGNEDRECORD']._serialized_start=1286
+  _globals['_SIGNEDRECORD']._serialized_end=1335
+  _globals['_PEERRECORD']._serialized_start=1338
+  _globals['_PEERRECORD']._serialized_end=1506
+  _globals['_ENDPOINT']._serialized_start=1508
+  _globals['_ENDPOINT']._serialized_end=1562
+  _globals['_GOODBYE']._serialized_start=1564
+  _globals['_GOODBYE']._serialized_end=1589
+  _globals['_PING']._serialized_start=1591
+  _globals['_PING']._serialized_end=1612
+  _globals['_PONG']._serialized_start=1614
+  _globals['_PONG']._serialized_end=1635
+  _globals['_PEERSREQUEST']._serialized_start=1637
+  _globals['_PEERSREQUEST']._serialized_end=1665
+  _globals['_PEERS']._serialized_start=1667
+  _globals['_PEERS']._serialized_end=1729
+  _globals['_PUSH']._serialized_start=1731
+  _globals['_PUSH']._serialized_end=1802
+  _globals['_HEADER']._serialized_start=1805
+  _globals['_HEADER']._serialized_end=1990
+  _globals['_ANNOUNCE']._serialized_start=1992
+  _globals['_ANNOUNCE']._serialized_end=2033
+  _globals['_WANT']._serialized_start=2035
+  _globals['_WANT']._serialized_end=2057
+  _globals['_ABSENT']._serialized_start=2059
+  _globals['_ABSENT']._serialized_end=2083
+  _globals['_WANTCHUNKS']._serialized_start=2085
+  _globals['_WANTCHUNKS']._serialized_end=2143
+  _globals['_CHUNK']._serialized_start=2145
+  _globals['_CHUNK']._serialized_end=2244
+  _globals['_SYNCSINCE']._serialized_start=2246
+  _globals['_SYNCSINCE']._serialized_end=2295
+  _globals['_SYNCPAGE']._serialized_start=2297
+  _globals['_SYNCPAGE']._serialized_end=2389
 # @@protoc_insertion_point(module_scope)

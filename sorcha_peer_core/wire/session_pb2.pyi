@@ -47,7 +47,7 @@ class Frame(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., peers_request: _Optional[_Union[PeersRequest, _Mapping]] = ..., peers: _Optional[_Union[Peers, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., announce: _Optional[_Union[Announce, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., absent: _Optional[_Union[Absent, _Mapping]] = ..., want_chunks: _Optional[_Union[WantChunks, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., sync_since: _Optional[_Union[SyncSince, _Mapping]] = ..., sync_page: _Optional[_Union[SyncPage, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("version_min", "version_max", "network_id", "record", "nonce", "proof", "limits", "features", "clock_ms", "log_epoch")
+    __slots__ = ("version_min", "version_max", "network_id", "record", "nonce", "proof", "limits", "features", "clock_ms", "log_epoch", "rung", "linked")
     VERSION_MIN_FIELD_NUMBER: _ClassVar[int]
     VERSION_MAX_FIELD_NUMBER: _ClassVar[int]
     NETWORK_ID_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +58,8 @@ class Hello(_message.Message):
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     CLOCK_MS_FIELD_NUMBER: _ClassVar[int]
     LOG_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    RUNG_FIELD_NUMBER: _ClassVar[int]
+    LINKED_FIELD_NUMBER: _ClassVar[int]
     version_min: int
     version_max: int
     network_id: str
@@ -68,7 +70,9 @@ class Hello(_message.Message):
     features: _containers.RepeatedScalarFieldContainer[int]
     clock_ms: float
     log_epoch: int
-    def __init__(self, version_min: _Optional[int] = ..., version_max: _Optional[int] = ..., network_id: _Optional[str] = ..., record: _Optional[_Union[SignedRecord, _Mapping]] = ..., nonce: _Optional[bytes] = ..., proof: _Optional[bytes] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[int]] = ..., clock_ms: _Optional[float] = ..., log_epoch: _Optional[int] = ...) -> None: ...
+    rung: int
+    linked: bool
+    def __init__(self, version_min: _Optional[int] = ..., version_max: _Optional[int] = ..., network_id: _Optional[str] = ..., record: _Optional[_Union[SignedRecord, _Mapping]] = ..., nonce: _Optional[bytes] = ..., proof: _Optional[bytes] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[int]] = ..., clock_ms: _Optional[float] = ..., log_epoch: _Optional[int] = ..., rung: _Optional[int] = ..., linked: bool = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_batch_bytes", "max_transaction_bytes")
@@ -93,20 +97,22 @@ class SignedRecord(_message.Message):
     def __init__(self, record: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class PeerRecord(_message.Message):
-    __slots__ = ("public_key", "network_id", "seq", "endpoints", "name", "software")
+    __slots__ = ("public_key", "network_id", "seq", "endpoints", "name", "software", "tls_keys")
     PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
     NETWORK_ID_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    TLS_KEYS_FIELD_NUMBER: _ClassVar[int]
     public_key: bytes
     network_id: str
     seq: int
     endpoints: _containers.RepeatedCompositeFieldContainer[Endpoint]
     name: str
     software: str
-    def __init__(self, public_key: _Optional[bytes] = ..., network_id: _Optional[str] = ..., seq: _Optional[int] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., name: _Optional[str] = ..., software: _Optional[str] = ...) -> None: ...
+    tls_keys: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, public_key: _Optional[bytes] = ..., network_id: _Optional[str] = ..., seq: _Optional[int] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ..., name: _Optional[str] = ..., software: _Optional[str] = ..., tls_keys: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Endpoint(_message.Message):
     __slots__ = ("scheme", "host", "port")

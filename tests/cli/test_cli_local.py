@@ -8,6 +8,7 @@ import tomllib
 import pytest
 
 from sorcha_peer_core.cli.options import configuration
+from sorcha_peer_core.config import Config
 from sorcha_peer_core.errors import ConfigError
 
 
@@ -16,7 +17,7 @@ def test_init_writes_a_configuration_that_is_valid_and_an_identity(command, tmp_
 
     assert outcome.status == 0
     assert tomllib.loads((tmp_path / "node/config.toml").read_text())["node"]["data_dir"] == "node"
-    assert configuration(None, tmp_path / "node").communication.listen == "127.0.0.1:5001"
+    assert configuration(None, tmp_path / "node").communication == Config().communication
     assert (tmp_path / "node/identity.key").stat().st_mode & 0o777 == 0o600
 
 

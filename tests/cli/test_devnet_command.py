@@ -55,6 +55,14 @@ def test_an_empty_transaction_is_named(command, tmp_path):
     assert outcome == (1, "", "sorcha-peer: a line 2: the transaction is empty; a payload has at least 1 byte\n")
 
 
+def test_a_file_without_any_transaction_is_named(command, tmp_path):
+    (tmp_path / "a").write_text("\n\n")
+
+    outcome = command("devnet", "--lines", "--publish", "a")
+
+    assert outcome == (1, "", "sorcha-peer: there is nothing to publish in a\n")
+
+
 def test_a_bad_setting_in_a_file_is_named_and_status_2(command, tmp_path):
     (tmp_path / "bad.toml").write_text("[communication]\nmax_connections = 0\n")
 

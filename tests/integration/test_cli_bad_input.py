@@ -92,7 +92,9 @@ def test_a_management_port_in_use_is_named(tmp_path, taken_port):
     assert_one_sentence(done, 1, f"127.0.0.1:{taken_port}")
 
 
-def test_an_address_beyond_loopback_is_refused_while_links_are_not_encrypted(tmp_path):
+def test_an_address_beyond_loopback_is_refused_where_links_are_not_encrypted(tmp_path):
+    (tmp_path / "config.toml").write_text('[security]\nmode = "insecure"\n')
+
     done = run_command("run", "--data-dir", tmp_path, "--listen", "0.0.0.0:0", "--admin", "127.0.0.1:0", timeout_s=30)
 
     assert_one_sentence(done, 2, "0.0.0.0", "allow_insecure_network")

@@ -41,7 +41,7 @@ def test_a_killed_node_obtains_after_its_restart_all_it_missed(cluster, victim):
         hashes |= submit(node, 1000 * place, 300)
     for node in others:
         wait_until_it_has(node, hashes)
-    dead.restart([others[0].listen])
+    dead.restart([others[0].address])
 
     wait_until_it_has(dead, hashes)
     for node in cluster.nodes:
@@ -53,7 +53,7 @@ def test_what_a_node_had_committed_when_it_was_killed_reaches_everybody_after_it
     hashes = submit(dead, 0, 1000)
 
     dead.kill()
-    dead.restart([others[0].listen])
+    dead.restart([others[0].address])
 
     for node in cluster.nodes:
         wait_until_it_has(node, hashes)

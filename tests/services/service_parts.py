@@ -14,6 +14,8 @@ from sorcha_peer_core.model.peer import Endpoint, PeerRecord
 from sorcha_peer_core.model.transaction import DEFAULT_CONTENT_TYPE, Header, Submission, Transaction, submission_of
 from sorcha_peer_core.services.identity import Identity
 from sorcha_peer_core.services.security import RECORD_DOMAIN, TRANSACTION_DOMAIN
+from sorcha_peer_core.services.session import LocalSide
+from sorcha_peer_core.services.tls.trust import InsecureTrust
 from sorcha_peer_core.wire.codec import encode_header
 from sorcha_peer_core.wire.records import encode_record
 
@@ -38,6 +40,21 @@ def record_of(
     signed = encode_record(identity.public_key, network_id, seq, endpoints, "", "test")
     signature = identity.sign(RECORD_DOMAIN + signed)
     return PeerRecord(identity.peer_id, identity.public_key, network_id, seq, endpoints, "", "test", signed, signature)
+
+
+def local_side(
+    identity: Identity, record: Callable[[], PeerRecord], *, network_id: str = NETWORK_ID, allowed: Sequence[str] = ()
+) -> LocalSide:
+    """What a node without encryption says of itself; its log has epoch 5."""
+    return LocalSide(
+        identity=identity,
+        record=record,
+        network_id=network_id,
+        max_transaction_bytes=1000,
+        log_epoch=5,
+        allowed_peers=frozenset(map(PeerId, allowed)),
+        trust=InsecureTrust(),
+    )
 
 
 def sealed(payload: bytes, origin: Identity | None = None, **changes: Any) -> Transaction:
@@ -96,6 +113,7 @@ class RecordingLink:
 
     transport = "recording"
     channel_binding = b""
+    remote_certificate = b""
 
     def __init__(self, room: int | None = None, outbound: bool = True) -> None:
         self.outbound = outbound

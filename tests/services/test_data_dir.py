@@ -73,5 +73,5 @@ def test_a_process_that_dies_lets_go(tmp_path):
 def test_a_path_that_cannot_be_a_directory_is_named(tmp_path):
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(StartError, match="the data directory .*file/deeper cannot be used: Not a directory"):
+    with pytest.raises(StartError, match=r"the data directory .*file/deeper cannot be used: Not a directory"):
         DataDirLock(tmp_path / "file" / "deeper").acquire()

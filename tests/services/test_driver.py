@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import gevent
 import pytest
-
 from service_parts import identity_of, let_others_run, sealed, wait_until
+
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.events import Dropped, TransactionRejected
 from sorcha_peer_core.protocol.host import Priority
@@ -62,9 +62,7 @@ def world():
         aside=lambda peer_id, message: aside.append((peer_id, message)),
     )
     core = RecordingCore()
-    driver.attach(
-        core, SimpleNamespace(add=added["storage"].append), SimpleNamespace(add=added["verifier"].append)
-    )
+    driver.attach(core, SimpleNamespace(add=added["storage"].append), SimpleNamespace(add=added["verifier"].append))
     world = SimpleNamespace(driver=driver, core=core, events=seen, aside=aside, **added)
     world.greenlet = gevent.spawn(driver.run)
     yield world

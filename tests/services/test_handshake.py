@@ -5,26 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from service_parts import NETWORK_ID, identity_of, local_side, record_of
 
-from service_parts import NETWORK_ID, identity_of, record_of
 from sorcha_peer_core.model.handshake import Hello, Proof
 from sorcha_peer_core.model.messages import Goodbye, Ping
-from sorcha_peer_core.services.session import Handshake, HandshakeRefused, LocalSide
+from sorcha_peer_core.services.session import Handshake, HandshakeRefused
 
 ALICE, BOB, MALLORY = identity_of(1), identity_of(2), identity_of(3)
 
 
-def local_side(identity, *, network_id: str = NETWORK_ID, allowed: tuple[str, ...] = (), record=None) -> LocalSide:
+def side(identity, *, network_id: str = NETWORK_ID, record=None, **changes):
     record = record or record_of(identity, network_id=network_id)
-    return LocalSide(identity, lambda: record, network_id, 1000, 77, frozenset(allowed))
+    return local_side(identity, lambda: record, network_id=network_id, **changes)
 
 
 def dialler(identity=ALICE, binding: bytes = b"channel", expected=None, **local) -> Handshake:
-    return Handshake(local_side(identity, **local), True, binding, expected)
+    return Handshake(side(identity, **local), True, binding, expected)
 
 
 def listener(identity=BOB, binding: bytes = b"channel", **local) -> Handshake:
-    return Handshake(local_side(identity, **local), False, binding)
+    return Handshake(side(identity, **local), False, binding)
 
 
 def shake(alice: Handshake, bob: Handshake) -> None:
@@ -44,7 +44,7 @@ def test_three_frames_prove_both_sides_to_each_other():
     assert bob.done
     assert alice.remote.record.peer_id == BOB.peer_id
     assert bob.remote.record.peer_id == ALICE.peer_id
-    assert bob.remote.log_epoch == 77
+    assert bob.remote.log_epoch == 5
 
 
 def test_the_listener_is_not_done_before_the_dialler_has_proved_itself():
@@ -166,7 +166,7 @@ def test_a_proof_for_another_channel_is_worth_nothing():
 def test_the_proof_of_a_dialler_for_another_channel_is_worth_nothing():
     alice, bob = dialler(binding=b"to mallory"), listener(binding=b"to bob")
     seen_by_alice = listener(binding=b"to mallory")
-    seen_by_alice._nonce = bob._nonce
+    seen_by_alice.nonce = bob.nonce
     proof = alice.receive(seen_by_alice.receive(alice.first()))
     bob.receive(alice.first())
 
@@ -197,7 +197,7 @@ def test_nonces_are_never_used_twice():
 
 def test_the_record_is_the_one_of_the_moment():
     records = [record_of(ALICE, seq=1)]
-    side = LocalSide(ALICE, lambda: records[-1], NETWORK_ID, 1, 1, frozenset())
+    alice = local_side(ALICE, lambda: records[-1])
     records.append(record_of(ALICE, seq=2))
 
-    assert Handshake(side, True, b"").first().record.seq == 2
+    assert Handshake(alice, True, b"").first().record.seq == 2

@@ -8,8 +8,8 @@ import sys
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
-
 from service_parts import identity_of
+
 from sorcha_peer_core.errors import StartError
 from sorcha_peer_core.model.ids import peer_id_of
 from sorcha_peer_core.model.peer import Endpoint
@@ -88,9 +88,7 @@ def test_a_directory_in_the_place_of_the_file_is_refused_with_a_sentence(tmp_pat
 
 
 def test_two_processes_that_start_at_the_same_time_end_with_one_key(tmp_path):
-    both = [
-        subprocess.Popen([sys.executable, "-c", CREATE, str(tmp_path)], stdout=subprocess.PIPE, text=True) for _ in range(2)
-    ]
+    both = [subprocess.Popen([sys.executable, "-c", CREATE, str(tmp_path)], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     peer_ids = [process.communicate(timeout=30)[0].strip() for process in both]
 
     assert peer_ids[0] == peer_ids[1] == load_or_create_identity(tmp_path).peer_id

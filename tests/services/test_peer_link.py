@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gevent
 import pytest
-
 from service_parts import RecordingLink, identity_of, let_others_run, record_of
+
 from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.services.peer_link import BATCH_BYTES, PeerLink
 

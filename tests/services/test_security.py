@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import nan
 
 import pytest
-
 from service_parts import NETWORK_ID, identity_of, record_of, sealed
+
 from sorcha_peer_core.model.ids import tx_hash_of
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.services.security import (

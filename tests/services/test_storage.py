@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import gevent
 import pytest
-
 from service_parts import FailingNow, InlineThread, identity_of, sealed, wait_until
+
 from sorcha_peer_core.builtin.memory_store import MemoryStore
 from sorcha_peer_core.builtin.sqlite_store import build_sqlite_store
 from sorcha_peer_core.model import messages as m
@@ -159,6 +159,22 @@ def test_stop_does_not_wait_for_a_store_that_cannot_be_written(world):
 
     assert world.greenlet.join(timeout=1.0) is None
     assert world.greenlet.dead
+
+
+def test_a_flood_of_questions_of_one_peer_does_not_hold_up_the_rest(world, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_QUESTIONS", 3)
+    question = m.LoadLog(1, world.store.log_epoch, 0, 10)
+
+    for _ in range(1000):
+        world.storage.add(question)
+    world.storage.add(question._replace(peer=2))
+    world.storage.add(arrival(b"a"))
+
+    wait_until(lambda: stored(world) == [b"a"], "the arrival is stored")
+    assert [page.question.peer for done in world.done for page in done.answers] == [1, 1, 1, 2]
+    assert world.storage.refused_questions == 997
+    world.storage.add(question)
+    wait_until(lambda: sum(len(done.answers) for done in world.done) == 5, "there is room again")
 
 
 def test_what_waits_is_counted(store):

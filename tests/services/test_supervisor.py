@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from gevent.event import Event
-
 from service_parts import wait_until
+
 from sorcha_peer_core.services.supervisor import Supervisor
 
 
@@ -73,6 +73,28 @@ def test_a_later_greenlet_can_be_called_off():
     supervisor.spawn_later(0.01, "late", ran.set).kill()
 
     assert not ran.wait(0.05)
+
+
+def test_the_failure_of_a_vital_greenlet_is_reported_at_once():
+    supervisor, reported = Supervisor(), []
+    supervisor.on_vital_failure = reported.append
+
+    supervisor.spawn_vital("heart", lambda: 1 / 0).join()
+    supervisor.spawn_vital("calm heart", lambda: None).join()
+    supervisor.spawn("finger", lambda: 1 / 0).join()
+
+    assert reported == ["heart"]
+    assert supervisor.failed == ["heart", "finger"]
+
+
+def test_a_vital_greenlet_that_is_ended_by_the_stop_is_no_failure():
+    supervisor, reported = Supervisor(), []
+    supervisor.on_vital_failure = reported.append
+    supervisor.spawn_vital("heart", Event().wait)
+
+    supervisor.stop(0.01)
+
+    assert reported == []
 
 
 def test_stop_lets_those_finish_that_end_by_themselves():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gevent
 import pytest
 from gevent.event import Event
-
 from service_parts import NETWORK_ID, InlineThread, sealed, wait_until
+
 from sorcha_peer_core.services import verifier as module
 from sorcha_peer_core.services.security import TransactionRules
 from sorcha_peer_core.services.verifier import Verifier

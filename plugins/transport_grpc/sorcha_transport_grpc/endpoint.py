@@ -12,7 +12,8 @@ from sorcha_peer_core.errors import StartError
 from sorcha_peer_core.interfaces.transport import MAX_BATCH_BYTES, TransportContext
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.wire.methods import Method, serialize
-from sorcha_transport_grpc.addresses import bind_problem, target_of
+from sorcha_transport_grpc.addresses import bind_problem
+from sorcha_transport_grpc.encryption import Channel, Security, accepted_security, open_channel, server_credentials
 from sorcha_transport_grpc.runtime import prepare
 
 if TYPE_CHECKING:
@@ -92,9 +93,13 @@ class GrpcEndpoint:
         """
         self._handlers.add(method, behaviour)
 
-    def channel_to(self, remote: Endpoint) -> Any:
-        """A new channel of the caller's own, to be closed by it."""
-        return grpc.insecure_channel(target_of(remote), options=_CHANNEL_OPTIONS)
+    def channel_to(self, remote: Endpoint, timeout_s: float) -> Channel:
+        """A new channel of the caller's own, to be closed by it. Raises a TransportError when TLS does not come about."""
+        return open_channel(remote, _CHANNEL_OPTIONS, self._context.credentials, timeout_s)
+
+    def security_of(self, context: Any) -> Security:
+        """What is known of the encryption of a call that came in."""
+        return accepted_security(context, self._context.credentials)
 
     def take_place(self) -> bool:
         """Count one more inbound link; False when there are ``max_connections`` of them."""
@@ -117,11 +122,19 @@ class GrpcEndpoint:
         options = [*_SERVER_OPTIONS, ("grpc.max_send_message_length", self.max_payload_bytes + _SLACK_BYTES)]
         server = grpc.server(workers, handlers=[self._handlers], options=options)
         try:
-            port = server.add_insecure_port(wanted.authority)
+            port = self._add_port(server, wanted)
         except RuntimeError as error:
             raise StartError(f"cannot listen on {wanted.authority}: {error}") from error
         server.start()
         return server, wanted._replace(port=port)
+
+    def _add_port(self, server: Any, wanted: Endpoint) -> int:
+        credentials = self._context.credentials
+        if credentials is None:
+            port: int = server.add_insecure_port(wanted.authority)
+        else:
+            port = server.add_secure_port(wanted.authority, server_credentials(credentials))
+        return port
 
 
 def endpoint_of(context: TransportContext) -> GrpcEndpoint:

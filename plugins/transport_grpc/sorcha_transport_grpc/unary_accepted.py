@@ -13,6 +13,7 @@ from sorcha_peer_core.errors import LinkClosed
 from sorcha_peer_core.interfaces.transport import MAX_BATCH_BYTES, LinkEvents
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.wire.peer_communication_pb2 import MessageAck, PeerMessage
+from sorcha_transport_grpc.encryption import Security
 from sorcha_transport_grpc.pipe import BatchPipe, check_batch
 from sorcha_transport_grpc.unary_call import BY_PEER, POLL_WAIT_S, TRANSPORT
 
@@ -24,11 +25,11 @@ class AcceptedLink:
 
     transport = TRANSPORT
     outbound = False
-    channel_binding = b""
 
-    def __init__(self, token: bytes, remote: Endpoint, events: LinkEvents, now: Callable[[], float]) -> None:
+    def __init__(self, token: bytes, remote: Endpoint, security: Security, events: LinkEvents, now: Callable[[], float]) -> None:
         self.token = token
         self.remote = remote
+        self.channel_binding, self.remote_certificate = security
         self.ended = Event()
         self._events = events
         self._now = now

@@ -13,6 +13,7 @@ from sorcha_peer_core.errors import LinkClosed, RemoteProtocolError
 from sorcha_peer_core.interfaces.transport import LinkEvents
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.wire.peer_communication_pb2 import SESSION_BATCH, MessageAck, PeerMessage
+from sorcha_transport_grpc.encryption import Security
 from sorcha_transport_grpc.endpoint import method_of
 from sorcha_transport_grpc.pipe import check_batch
 from sorcha_transport_grpc.statuses import details_of
@@ -31,10 +32,12 @@ class DialledLink:
 
     transport = TRANSPORT
     outbound = True
-    channel_binding = b""
 
-    def __init__(self, remote: Endpoint, events: LinkEvents, channel: Any, *, token: bytes, poll_wait_s: float) -> None:
+    def __init__(
+        self, remote: Endpoint, events: LinkEvents, channel: Any, security: Security, *, token: bytes, poll_wait_s: float
+    ) -> None:
         self.remote = remote
+        self.channel_binding, self.remote_certificate = security
         self.ended = Event()
         self.hung_up = Event()
         self._events = events

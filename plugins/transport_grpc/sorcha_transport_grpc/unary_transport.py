@@ -50,13 +50,13 @@ class UnaryTransport:
 
     def dial(self, endpoint: Endpoint, events: LinkEvents, timeout_s: float) -> Link:
         """See Transport."""
-        channel = self._endpoint.channel_to(endpoint)
+        channel, security = self._endpoint.channel_to(endpoint, timeout_s)
         try:
             token = _open(channel, endpoint, timeout_s)
         except BaseException:
             channel.close()
             raise
-        link = DialledLink(endpoint, events, channel, token=token, poll_wait_s=self._poll_wait_s)
+        link = DialledLink(endpoint, events, channel, security, token=token, poll_wait_s=self._poll_wait_s)
         self._dialled.add(link)
         link.run()
         gevent.spawn(self._forget, link)
@@ -97,7 +97,8 @@ class UnaryTransport:
             refuse_unready(context)
         if not self._endpoint.take_place():
             context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "this node has as many links as it allows")
-        link = AcceptedLink(secrets.token_bytes(TOKEN_BYTES), remote_of(context.peer()), self._events, self._now)
+        security = self._endpoint.security_of(context)
+        link = AcceptedLink(secrets.token_bytes(TOKEN_BYTES), remote_of(context.peer()), security, self._events, self._now)
         self._accepted[link.token] = link
         link.run()
         gevent.spawn(self._give_place_after, link)

@@ -13,6 +13,7 @@ from gevent.event import Event
 from sorcha_peer_core.interfaces.transport import LinkEvents
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.wire.peer_communication_pb2 import SESSION_BATCH, PeerMessage
+from sorcha_transport_grpc.encryption import Security
 from sorcha_transport_grpc.pipe import BatchPipe, check_batch
 from sorcha_transport_grpc.statuses import details_of
 
@@ -29,10 +30,10 @@ class StreamLink:
     """One stream. gRPC takes batches out of ``outgoing()``; a greenlet runs ``read`` for as long as the link lives."""
 
     transport = TRANSPORT
-    channel_binding = b""
 
-    def __init__(self, remote: Endpoint, events: LinkEvents, *, outbound: bool) -> None:
+    def __init__(self, remote: Endpoint, events: LinkEvents, security: Security, *, outbound: bool) -> None:
         self.remote = remote
+        self.channel_binding, self.remote_certificate = security
         self.outbound = outbound
         self.ended = Event()
         self.foreign = False

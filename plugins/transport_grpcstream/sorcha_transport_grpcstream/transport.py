@@ -42,8 +42,8 @@ class StreamTransport:
 
     def dial(self, endpoint: Endpoint, events: LinkEvents, timeout_s: float) -> Link:
         """See Transport."""
-        link = StreamLink(endpoint, events, outbound=True)
-        channel = self._endpoint.channel_to(endpoint)
+        channel, security = self._endpoint.channel_to(endpoint, timeout_s)
+        link = StreamLink(endpoint, events, security, outbound=True)
         call = method_of(channel, STREAM)(link.outgoing())
         # Cancels the call, too.
         link.hang_up_with(channel.close)
@@ -76,7 +76,7 @@ class StreamTransport:
         if not self._endpoint.take_place():
             context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "this node has as many links as it allows")
         try:
-            link = StreamLink(remote_of(context.peer()), self._events, outbound=False)
+            link = StreamLink(remote_of(context.peer()), self._events, self._endpoint.security_of(context), outbound=False)
             link.hang_up_with(context.cancel)
             self._links.add(link)
             context.send_initial_metadata(((OPEN_KEY, "1"),))

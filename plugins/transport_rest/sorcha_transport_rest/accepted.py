@@ -15,6 +15,7 @@ from sorcha_peer_core.wire.peer_communication_pb2 import MessageAck, PeerMessage
 from sorcha_peer_core.wire.polled_pipe import Numbered
 from sorcha_transport_rest.blocking_pipe import BlockingPipe
 from sorcha_transport_rest.calls import BY_PEER, POLL_WAIT_S, TRANSPORT
+from sorcha_transport_rest.encryption import Security
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +29,10 @@ class AcceptedLink:
     transport = TRANSPORT
     outbound = False
 
-    def __init__(
-        self, token: bytes, remote: Endpoint, events: LinkEvents, now: Callable[[], float], channel_binding: bytes
-    ) -> None:
+    def __init__(self, token: bytes, remote: Endpoint, events: LinkEvents, now: Callable[[], float], security: Security) -> None:
         self.token = token
         self.remote = remote
-        self.channel_binding = channel_binding
+        self.channel_binding, self.remote_certificate = security
         self.ended = Event()
         self._events = events
         self._now = now

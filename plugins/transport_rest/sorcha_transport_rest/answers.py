@@ -140,6 +140,6 @@ def _failure(error: Exception) -> Response:
 
 def _with_common_headers(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if request.environ["wsgi.input"].unread:
+    if getattr(request.environ["wsgi.input"], "unread", False):
         response.headers["Connection"] = "close"
     return response

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from sorcha_peer_core.errors import LinkTimeout, NotOffered, PeerUnreachable, RemoteProtocolError, TransportError
@@ -29,17 +28,17 @@ _LATER = (408, 425, 429, 500, 502, 503, 504)
 class Client:
     """The side that makes requests. Each of them ends within its time, follows no redirect and reads a bounded answer."""
 
-    def __init__(self, remote: Endpoint, encryption: Encryption) -> None:
+    def __init__(self, remote: Endpoint, encryption: Encryption, timeout_s: float) -> None:
         self.remote = remote
+        pinned = encryption.dial(remote, timeout_s, _CONNECTIONS)
+        self.security = pinned.security
         self._session = requests.Session()
         # Neither proxies nor passwords from the environment: a peer is dialled directly, by its address.
         self._session.trust_env = False
-        self._session.verify = encryption.verify
+        # The adapter insists on one certificate; whose it is, the handshake of the session settles.
+        self._session.verify = False
         self._session.headers.clear()
-        self._session.mount(
-            f"{encryption.url_scheme}://",
-            HTTPAdapter(pool_connections=1, pool_maxsize=_CONNECTIONS, max_retries=0),
-        )
+        self._session.mount(f"{encryption.url_scheme}://", pinned.adapter)
         headers = {"Accept": PROTOBUF, "Content-Type": PROTOBUF, "User-Agent": "sorcha-peer"}
         url = url_of(remote, encryption.url_scheme, MESSAGES_PATH)
         self._post = self._session.prepare_request(requests.Request("POST", url, headers=headers))
@@ -56,7 +55,7 @@ class Client:
     def poll(self, wait_s: float, token: bytes, timeout_s: float) -> MessageAck:
         """Ask for a batch. Raises TransportError."""
         request = self._get.copy()
-        request.url = f"{request.url}?wait={wait_s:g}"
+        request.url = f"{request.url}?wait={int(wait_s)}"
         return self._exchange(request, token, timeout_s)
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import ssl
 import time
 from contextlib import suppress
 from io import BytesIO
@@ -25,6 +26,8 @@ HEAD_TIMEOUT_S = 10.0
 IO_TIMEOUT_S = 60.0
 """For one read or write."""
 MAX_HEAD_BYTES = 32 * 1024
+CERTIFICATE = "sorcha.certificate"
+"""In the WSGI environment: what the client presented (DER), empty when it presented nothing."""
 WATCH = "sorcha.watch"
 """In the WSGI environment: a function that makes a HangUpWatch for this connection."""
 
@@ -32,8 +35,8 @@ _REFUSALS = {
     "400": ("Bad Request", "bad_request", "this is not an HTTP/1.1 request"),
     "408": ("Request Timeout", "timeout", "the request did not arrive in time"),
     "414": ("URI Too Long", "too_long", "the address is too long"),
-    "500": ("Internal Server Error", "internal", "internal error"),
     "431": ("Request Header Fields Too Large", "headers_too_large", "the headers are too large"),
+    "500": ("Internal Server Error", "internal", "internal error"),
 }
 
 
@@ -114,8 +117,13 @@ class Connection(WSGIHandler):
         """The WSGI environment."""
         environ: dict[str, Any] = super().get_environ()
         self.wsgi_input = environ["wsgi.input"] = RequestBody(self.wsgi_input)
+        environ[CERTIFICATE] = self._certificate()
         environ[WATCH] = lambda on_hang_up: HangUpWatch(self.socket, on_hang_up)
         return environ
+
+    def _certificate(self) -> bytes:
+        presented = self.socket.getpeercert(binary_form=True) if isinstance(self.socket, ssl.SSLSocket) else None
+        return presented or b""
 
     def handle_one_request(self) -> Any:
         """One request; see pywsgi for what is returned."""
@@ -137,6 +145,9 @@ class Connection(WSGIHandler):
         log.error("a request from %s failed here", self.client_address, exc_info=(kind, error, trace))
         if not self.headers_sent:
             self.socket.sendall(_refusal("500"))
+
+    def log_request(self) -> None:
+        """Nothing per request: pywsgi would format a line even for nobody."""
 
     def _connection_upgrade_requested(self) -> bool:
         # pywsgi would hand out the bare connection as the body of such a request.

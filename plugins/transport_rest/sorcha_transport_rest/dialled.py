@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 _POLL_SLACK_S = 10.0
 _FAREWELL_S = 0.5
+"""For what is still under way when a link ends."""
 _BATCH_WELCOME_MS = 1
 _MOST_AHEAD = 4
 """Answers to the poll and to requests with batches overtake each other by less."""
@@ -31,9 +32,9 @@ class DialledLink:
     transport = TRANSPORT
     outbound = True
 
-    def __init__(self, events: LinkEvents, client: Client, *, token: bytes, poll_wait_s: float, channel_binding: bytes) -> None:
+    def __init__(self, events: LinkEvents, client: Client, *, token: bytes, poll_wait_s: float) -> None:
         self.remote = client.remote
-        self.channel_binding = channel_binding
+        self.channel_binding, self.remote_certificate = client.security
         self.ended = Event()
         self.hung_up = Event()
         self._events = events
@@ -42,6 +43,7 @@ class DialledLink:
         self._poll_wait_s = poll_wait_s
         self._pipe = BlockingPipe(_MOST_AHEAD)
         self._closed_by_peer = False
+        self._other_is_awaited = False
         self._handing_over: Any = gevent.Greenlet()
         self._polling: Any = gevent.Greenlet(self._poll)
 
@@ -95,7 +97,15 @@ class DialledLink:
         except RemoteProtocolError as error:
             self.close(str(error))
         if ack.closed or not ack.received:
+            self._await_the_other_answer()
             self._end(BY_PEER, by_peer=True)
+
+    def _await_the_other_answer(self) -> None:
+        # It may bring what the peer sent before this one; both are answered at once when a link ends there.
+        if not self._other_is_awaited:
+            self._other_is_awaited = True
+            other = self._handing_over if gevent.getcurrent() is self._polling else self._polling
+            other.join(timeout=_FAREWELL_S)
 
     def _deliver(self) -> None:
         try:

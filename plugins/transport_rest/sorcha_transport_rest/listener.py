@@ -62,6 +62,19 @@ class _Server(WSGIServer):
         waiting = [connection for connection in self.connections if connection.idle_since_s is not None]
         return sorted(waiting, key=lambda connection: connection.idle_since_s or 0.0)
 
+    def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> None:
+        """Shake hands under TLS, then serve; whoever does not get through the handshake is no news."""
+        try:
+            wrapped = self.wrap_socket(client_socket, **self.ssl_args)
+        except OSError as error:
+            log.debug("the connection from %s did not come about: %s", address, error)
+            client_socket.close()
+            return
+        try:
+            self.handle(wrapped, address)
+        finally:
+            wrapped.close()
+
     def handle(self, sock: socket.socket, address: Any) -> None:
         # The last place is not for keeping: whoever takes it sends away the one that has been silent longest.
         idle = self.idle() if self.pool.full() else []

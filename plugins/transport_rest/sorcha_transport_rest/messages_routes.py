@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.wire.peer_communication_pb2 import SESSION_BATCH, MessageAck, PeerMessage
@@ -22,7 +23,7 @@ from sorcha_transport_rest.calls import (
     TOKEN_HEADER,
     parse_token,
 )
-from sorcha_transport_rest.connection import WATCH
+from sorcha_transport_rest.connection import CERTIFICATE, WATCH
 
 _MAX_OPENING_BYTES = 1024
 """A message that opens a link has no batch: nobody unknown makes this node hold more."""
@@ -31,8 +32,8 @@ _MAX_OPENING_BYTES = 1024
 class Exchange(Protocol):
     """The links of a transport, as its requests see them."""
 
-    def accept(self, remote: Endpoint) -> MessageAck:
-        """Open a link. Raises Refused."""
+    def accept(self, remote: Endpoint, certificate: bytes) -> MessageAck:
+        """Open a link for somebody who presented ``certificate`` (DER, or nothing). Raises Refused."""
 
     def link(self, token: bytes) -> AcceptedLink | None:
         """The link with this token."""
@@ -67,6 +68,9 @@ class MessageRoutes:
 
     def poll(self) -> Response:
         """Wait for a batch."""
+        if request.method != "GET":
+            # Flask answers HEAD with every GET; here that would take a batch and throw it away.
+            raise MethodNotAllowed(["GET", "POST"])
         wait_s = number_of("wait", int(POLL_WAIT_S), most=int(POLL_WAIT_S))
         message = PeerMessage(message_type=SESSION_BATCH, wait_ms=wait_s * 1000)
         return self._answer_link(self._link(), message)
@@ -78,7 +82,7 @@ class MessageRoutes:
         if message.payload:
             raise Refused(400, "the message that opens a link carries no batch")
         remote = remote_of(request.environ["REMOTE_ADDR"], request.environ["REMOTE_PORT"])
-        return _answer(self._exchange.accept(remote))
+        return _answer(self._exchange.accept(remote, request.environ[CERTIFICATE]))
 
     def _link(self) -> AcceptedLink:
         text = request.headers.get(TOKEN_HEADER)
@@ -102,8 +106,9 @@ def _read(most_bytes: int) -> PeerMessage:
 
 
 def _answer(ack: MessageAck) -> Response:
-    accepted = request.headers.get("Accept", PROTOBUF)
-    in_json = accepted != PROTOBUF and request.accept_mimetypes.best_match([PROTOBUF, JSON]) == JSON
+    # In the form that is asked for; where that is left open, in the form of the question.
+    forms = [JSON, PROTOBUF] if request.mimetype == JSON else [PROTOBUF, JSON]
+    in_json = request.headers.get("Accept") != PROTOBUF and request.accept_mimetypes.best_match(forms, forms[0]) == JSON
     response = message_answer(ack, in_json=in_json)
     response.headers["Cache-Control"] = "no-store"
     return response

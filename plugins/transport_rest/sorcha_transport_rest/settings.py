@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from sorcha_peer_core.errors import ConfigError
 from sorcha_peer_core.model.peer import parse_host_port
 
 SECTION = "plugins.rest"
-_DEFAULT_LISTEN = ("127.0.0.1", 5002)
+_DEFAULT_PORT = 5002
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class RestSettings:
     """Where to listen; port 0 lets the system choose."""
 
     listen: tuple[str, int]
+    public_certificate: Path | None = None
+    """What peers see when a proxy ends TLS in front of this node; PEM."""
 
 
 def read_settings(section: Mapping[str, Any], node_listen: tuple[str, int]) -> RestSettings:
@@ -32,9 +35,17 @@ def read_settings(section: Mapping[str, Any], node_listen: tuple[str, int]) -> R
             near = get_close_matches(key, known, n=1)
             hint = f"did you mean {SECTION}.{near[0]}?" if near else f"there is {', '.join(known)}"
             raise ConfigError(f"{SECTION}.{key} is no setting; {hint}")
-    if "listen" not in section:
-        return RestSettings(node_listen if node_listen[1] == 0 else _DEFAULT_LISTEN)
-    return RestSettings(_host_port(section["listen"]))
+    host, port = node_listen
+    listen = _host_port(section["listen"]) if "listen" in section else (host, _DEFAULT_PORT if port else 0)
+    return RestSettings(listen, _path(section.get("public_certificate")))
+
+
+def _path(value: Any) -> Path | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise ConfigError(f"{SECTION}.public_certificate is {value!r}: it is the path of a file")
+    return Path(value)
 
 
 def _host_port(value: Any) -> tuple[str, int]:

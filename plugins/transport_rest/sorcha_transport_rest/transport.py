@@ -21,7 +21,7 @@ from sorcha_transport_rest.app import make_app
 from sorcha_transport_rest.calls import POLL_WAIT_S, TOKEN_BYTES, TRANSPORT
 from sorcha_transport_rest.client import Client
 from sorcha_transport_rest.dialled import DialledLink
-from sorcha_transport_rest.encryption import PLAINTEXT
+from sorcha_transport_rest.encryption import Encryption
 from sorcha_transport_rest.listener import Listener, require_patched_process
 from sorcha_transport_rest.settings import read_settings
 
@@ -50,7 +50,7 @@ class RestTransport:
         require_patched_process()
         self._settings = read_settings(context.settings, context.listen)
         self._context = context
-        self._encryption = PLAINTEXT
+        self._encryption = Encryption(context.credentials, self._settings.public_certificate)
         self._poll_wait_s = poll_wait_s
         self._now = now
         self._dialled: set[DialledLink] = set()
@@ -75,14 +75,13 @@ class RestTransport:
 
     def dial(self, endpoint: Endpoint, events: LinkEvents, timeout_s: float) -> Link:
         """See Transport."""
-        client = Client(endpoint, self._encryption)
+        client = Client(endpoint, self._encryption, timeout_s)
         try:
             token = _open(client, timeout_s)
         except BaseException:
             client.close()
             raise
-        binding = self._encryption.channel_binding
-        link = DialledLink(events, client, token=token, poll_wait_s=self._poll_wait_s, channel_binding=binding)
+        link = DialledLink(events, client, token=token, poll_wait_s=self._poll_wait_s)
         self._dialled.add(link)
         link.run()
         gevent.spawn(self._forget, link)
@@ -99,6 +98,8 @@ class RestTransport:
         if listener is not None:
             listener.stop(grace_s / 2)
         self._accepted.clear()
+        if self._reaper:
+            self._reaper.kill()
 
     def reap(self) -> None:
         """Close the links whose dialler is gone, and forget those that are closed and will not be asked for again."""
@@ -107,7 +108,7 @@ class RestTransport:
                 link.close(f"the peer has asked for nothing for {link.idle_s:.0f} s")
                 del self._accepted[link.token]
 
-    def accept(self, remote: Endpoint) -> MessageAck:
+    def accept(self, remote: Endpoint, certificate: bytes) -> MessageAck:
         """A request opens a link. Raises Refused."""
         if self._events is None:
             raise Refused(503, "this node is starting or stopping")
@@ -115,7 +116,7 @@ class RestTransport:
             raise Refused(429, "this node has as many links as it allows")
         self._places -= 1
         token = secrets.token_bytes(TOKEN_BYTES)
-        link = AcceptedLink(token, remote, self._events, self._now, self._encryption.channel_binding)
+        link = AcceptedLink(token, remote, self._events, self._now, self._encryption.accepted(certificate))
         self._accepted[token] = link
         link.run()
         gevent.spawn(self._give_place_after, link)

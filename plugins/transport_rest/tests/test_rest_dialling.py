@@ -7,10 +7,11 @@ from contextlib import closing, contextmanager
 
 import gevent
 import pytest
+from gevent.event import Event
 from gevent.pywsgi import WSGIServer
 from rest_fakes import rest_context
 
-from sorcha_peer_core.errors import ConfigError, LinkTimeout, NotOffered, PeerUnreachable
+from sorcha_peer_core.errors import ConfigError, LinkClosed, LinkTimeout, NotOffered, PeerUnreachable
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.testing.transport_suite import PATIENCE_S, RecordedEvents
 from sorcha_peer_core.wire.peer_communication_pb2 import MessageAck
@@ -138,6 +139,33 @@ def test_answers_that_overtake_each_other_are_put_in_order():
         dial(endpoint, events).send(b"x")
 
         assert events.wait_for_batches(2) == [b"first", b"second"]
+
+
+def test_what_the_peer_sent_before_it_closed_is_waited_for():
+    closing = Event()
+
+    def answer(environ):
+        if f"HTTP_{TOKEN_HEADER.upper().replace('-', '_')}" not in environ:
+            return MessageAck(received=True, link_token=TOKEN)
+        if environ["REQUEST_METHOD"] == "POST":
+            closing.set()
+            gevent.sleep(0.05)
+            return MessageAck(received=True, batch=b"first", batch_number=1, closed=True)
+        closing.wait()
+        return MessageAck(received=True, batch=b"second", batch_number=2, closed=True)
+
+    def application(environ, start_response):
+        environ["wsgi.input"].read()
+        return always("200 OK", [("Content-Type", PROTOBUF)], answer(environ).SerializeToString())(environ, start_response)
+
+    events = RecordedEvents()
+    with web_server(application) as endpoint:
+        link = dial(endpoint, events)
+        with pytest.raises(LinkClosed):
+            link.send(b"x")
+
+        events.wait_for(lambda: bool(events.ends))
+    assert events.batches() == [b"first", b"second"]
 
 
 def test_a_failed_request_ends_the_link():

@@ -124,7 +124,6 @@ def test_a_registration_that_the_node_does_not_take_is_a_conflict(base, api):
 
 def test_ping_answers_with_our_id_and_seconds(api):
     app = make_app(api, exchange=None, clock=lambda: 1_700_000_000.9)  # type: ignore[arg-type]  # no links here
-    app.after_request_funcs.clear()
 
     answer = app.test_client().get("/api/v1/peers/ping?peer_id=me")
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from contextlib import closing
+from random import Random
 
 import gevent
 import pytest
@@ -15,8 +16,9 @@ from rest_fakes import KnownPeers, RawClient, rest_context
 from sorcha_peer_core.errors import StartError
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.testing.transport_suite import PATIENCE_S, RecordedEvents
+from sorcha_peer_core.wire.peer_communication_pb2 import MessageAck
 from sorcha_transport_rest import answers, connection, transport
-from sorcha_transport_rest.calls import MESSAGES_PATH, PROTOBUF
+from sorcha_transport_rest.calls import MESSAGES_PATH, PROTOBUF, TOKEN_HEADER, token_text
 from sorcha_transport_rest.transport import RestTransport
 
 PING = "GET /api/v1/peers/ping HTTP/1.1"
@@ -50,14 +52,14 @@ def test_a_connection_is_kept_for_further_requests(raw):
 
 
 def test_small_answers_do_not_wait_for_acknowledgements(raw):
-    def ask_ten_times():
-        for _ in range(10):
+    def ask_twenty_times():
+        for _ in range(20):
             raw.send(PING, "Host: x")
             raw.answer()
 
     # Forty milliseconds each, if they did.
-    with gevent.Timeout(0.3):
-        ask_ten_times()
+    with gevent.Timeout(0.7):
+        ask_twenty_times()
 
 
 def test_an_oversize_body_is_refused_before_it_is_read(raw):
@@ -136,7 +138,7 @@ def test_a_request_with_two_meanings_is_refused(raw, lines):
 
 
 def test_an_upgrade_does_not_hand_out_the_connection(raw):
-    raw.send(POST, "Host: x", TYPE, "Connection: Upgrade", "Upgrade: websocket", "Content-Length: 2", body=OPENING)
+    raw.send(POST, "Host: x", TYPE, "Connection: Upgrade", "Upgrade: h2c", "Content-Length: 2", body=OPENING)
 
     assert raw.answer().status == 200
 
@@ -202,7 +204,7 @@ def test_slow_clients_do_not_hold_up_others(monkeypatch):
 
 
 def test_random_bytes_do_no_harm(endpoint, caplog, capfd):
-    generator = __import__("random").Random(7)
+    generator = Random(7)
     for _ in range(200):
         with closing(socket.create_connection((endpoint.host, endpoint.port), timeout=PATIENCE_S)) as client:
             client.sendall(generator.randbytes(generator.randrange(1, 400)) + b"\r\n\r\n")
@@ -210,6 +212,19 @@ def test_random_bytes_do_no_harm(endpoint, caplog, capfd):
     assert is_served(endpoint)
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
     assert capfd.readouterr().err == ""
+
+
+def test_random_messages_under_a_real_token_end_at_most_their_own_link(endpoint, caplog):
+    generator, url = Random(11), f"http://{endpoint.authority}{MESSAGES_PATH}"
+    session = requests.Session()
+    opened = MessageAck.FromString(session.post(url, OPENING, headers={"Content-Type": PROTOBUF}).content)
+    headers = {"Content-Type": PROTOBUF, TOKEN_HEADER: token_text(opened.link_token)}
+
+    statuses = {session.post(url, generator.randbytes(generator.randrange(64)), headers=headers).status_code for _ in range(300)}
+
+    assert statuses <= {200, 400, 410}
+    assert is_served(endpoint)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "::", "0.0.0.0"])

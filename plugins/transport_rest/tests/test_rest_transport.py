@@ -124,13 +124,10 @@ def test_the_message_that_opens_a_link_carries_no_batch(client, events):
 
 
 def test_more_links_than_allowed_are_refused_until_one_ends(client, events):
-    for _ in range(4):
-        client.open()
+    tokens = [ack_of(client.post()).link_token for _ in range(4)]
 
-    assert refusal_of(requests.post(client.url, b"\x18\x64", headers={"Content-Type": PROTOBUF}, timeout=PATIENCE_S)) == (
-        429,
-        "too_many_requests",
-    )
+    assert refusal_of(client.post()) == (429, "too_many_requests")
+    client.token = tokens[0]
     client.post(close=True)
     events.wait_for(lambda: bool(events.ends))
     client.token = b""
@@ -303,6 +300,22 @@ def test_the_largest_batch_fits_in_json(client, events):
     assert events.wait_for_batches(1) == [bytes(MAX_BATCH_BYTES)]
 
 
+def test_a_question_in_json_is_answered_in_json(client):
+    answer = requests.post(client.url, json={"messageType": 100}, timeout=PATIENCE_S)
+
+    assert answer.headers["Content-Type"] == JSON_TYPE
+    assert len(base64.b64decode(answer.json()["linkToken"])) == TOKEN_BYTES
+
+
+def test_head_does_not_take_a_batch(client, link):
+    link.send(b"kept")
+
+    refused = requests.head(client.url, headers={"X-Link-Token": token_text(client.token)}, timeout=PATIENCE_S)
+
+    assert refused.status_code == 405
+    assert ack_of(client.poll(0)).batch == b"kept"
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_a_body_of_another_type_is_refused(client, content_type):
     response = requests.post(client.url, b"\x18\x64", headers={"Content-Type": content_type}, timeout=PATIENCE_S)
@@ -310,7 +323,9 @@ def test_a_body_of_another_type_is_refused(client, content_type):
     assert refusal_of(response) == (415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize(("content_type", "body"), [(PROTOBUF, b"\xff\xff"), (JSON_TYPE, b"{"), (JSON_TYPE, b"[1]"), (JSON_TYPE, b"\xff")])
+@pytest.mark.parametrize(
+    ("content_type", "body"), [(PROTOBUF, b"\xff\xff"), (JSON_TYPE, b"{"), (JSON_TYPE, b"[1]"), (JSON_TYPE, b"\xff")]
+)
 def test_a_body_that_cannot_be_read_is_a_bad_request(client, content_type, body):
     response = requests.post(client.url, body, headers={"Content-Type": content_type}, timeout=PATIENCE_S)
 

@@ -1,0 +1,320 @@
+"""One node: in which order it starts and stops, and what it does for services."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from random import SystemRandom
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from sorcha_peer_core.builtin import plugin as builtin_plugin
+from sorcha_peer_core.config import Config, Section
+from sorcha_peer_core.errors import StoreError
+from sorcha_peer_core.interfaces.service import Health, LogSlice, NodeStatus, PeerView, SubmitResult
+from sorcha_peer_core.interfaces.transport import TransportContext
+from sorcha_peer_core.model.events import StateChanged
+from sorcha_peer_core.model.messages import Peers
+from sorcha_peer_core.model.peer import parse_host_port
+from sorcha_peer_core.node.choice import Choice, choose
+from sorcha_peer_core.node.parts import Ground, Parts, assemble
+from sorcha_peer_core.node.report import Report
+from sorcha_peer_core.plugin_manager import PluginManager
+from sorcha_peer_core.protocol.breaker import BreakerConfig
+from sorcha_peer_core.services.address import advertised, check_plaintext
+from sorcha_peer_core.services.data_dir import DataDirLock
+from sorcha_peer_core.services.events import EventBus
+from sorcha_peer_core.services.identity import Identity, load_or_create_identity
+from sorcha_peer_core.services.metrics import Metrics, NodeReading
+from sorcha_peer_core.services.native import NativeThread
+from sorcha_peer_core.services.peer_api import NodePeerApi
+from sorcha_peer_core.services.supervisor import Supervisor
+from sorcha_peer_core.services.tls.modes import Protection, protect
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.service import Service
+    from sorcha_peer_core.interfaces.transport import Transport
+    from sorcha_peer_core.model.ids import TxHash
+    from sorcha_peer_core.model.transaction import Submission
+    from sorcha_peer_core.services.storage import Done
+
+log = logging.getLogger(__name__)
+
+_CERTIFICATES_CHECKED_EVERY_S = 5.0
+
+
+def default_plugins() -> PluginManager:
+    """The built-in plugin and all that are installed."""
+    return PluginManager([("builtin", builtin_plugin)])
+
+
+class Node:
+    """One node. ``start`` and ``stop`` once each; in between it is a :class:`NodeApi` for services."""
+
+    def __init__(self, config: Config, plugins: PluginManager | None = None) -> None:
+        self._config = config
+        self._plugin_manager = plugins or default_plugins()
+        self._lock = DataDirLock(config.data_dir)
+        self._store_thread = NativeThread()
+        self._services: list[Service] = []
+        self._running = False
+        self._parts: Parts | None = None
+        self._last_status: NodeStatus | None = None
+        self.on_broken: Callable[[str], None] = lambda reason: None
+        """Called, with a sentence, when a part failed that the node cannot work without: stop it from another greenlet."""
+
+    # Life.
+
+    def start(self) -> None:
+        """Come up; returns when peers can link and submissions are taken.
+
+        Raises:
+            ConfigError, PluginError: a setting is wrong; nothing was started.
+            StartError, StoreError: a port, file or directory stands in the way; what was started was stopped again.
+        """
+        choice = choose(self._config, self._plugin_manager)
+        self._lock.acquire()
+        try:
+            self._start(choice)
+        except BaseException:
+            self.stop("the start failed")
+            raise
+        self._running = True
+
+    def stop(self, reason: str) -> None:
+        """Go down in order: services, links, then what is still to be written. Idempotent."""
+        self._running = False
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            self._last_status = self._report.status()
+            # Whoever waits for the log learns that nothing more will come.
+            parts.driver.log_grew.set()
+        grace_s = self._config.communication.shutdown_grace_s
+        for service in reversed(self._services):
+            _stop_service(service, grace_s / 3)
+        self._services = []
+        if parts is not None:
+            _stop_parts(parts, grace_s, reason)
+        self._lock.release()
+
+    def _start(self, choice: Choice) -> None:
+        identity = load_or_create_identity(self._config.data_dir)
+        protection = protect(self._config.security, self._config.data_dir, self._config.node.network_id, identity.peer_id)
+        self._store_thread.call(choice.store.open)
+        ground = self._ground(choice, identity, protection)
+        self._parts = parts = assemble(ground, choice.strategy, self._stored)
+        self._report = report = Report(parts)
+        self._metrics = Metrics(
+            NodeReading(
+                report.status,
+                report.gauges,
+                report.counters,
+                lambda: ground.events.counts,
+                connection_errors=lambda: parts.links.connection_errors,
+                dropped=lambda: {"send queue full": parts.driver.dropped_frames},
+            )
+        )
+        self._listen(choice, parts)
+        self._run(parts)
+        self._start_services()
+
+    def _ground(self, choice: Choice, identity: Identity, protection: Protection) -> Ground:
+        supervisor = Supervisor()
+        supervisor.on_vital_failure = lambda name: self.on_broken(f"an internal error ended its {name}; the log has more")
+        return Ground(
+            config=self._config,
+            identity=identity,
+            protection=protection,
+            store=choice.store,
+            store_thread=self._store_thread,
+            crypto_thread=NativeThread(),
+            supervisor=supervisor,
+            events=EventBus(),
+            rng=SystemRandom(),
+        )
+
+    def _listen(self, choice: Choice, parts: Parts) -> None:
+        communication = self._config.communication
+        breaker = BreakerConfig(communication.circuit_breaker_threshold, communication.circuit_breaker_reset_s)
+        listening = parts.links.start(self._build_transports(choice, parts), communication.rung_timeout_s, breaker)
+        if parts.ground.protection.credentials is None:
+            check_plaintext(listening, self._config.security.allow_insecure_network)
+        self._report.listening = listening
+        parts.own.reached_at(advertised(listening, choice.resolvers))
+        # Whoever was quick to dial has a record that does not say yet where this node listens.
+        parts.links.broadcast(Peers((parts.own.record,)))
+
+    def _build_transports(self, choice: Choice, parts: Parts) -> list[Transport]:
+        config = self._config
+        distribution = config.transaction_distribution
+        shared: dict[str, Any] = {}
+        peer_api = self._peer_api(parts)
+        contexts = [
+            TransportContext(
+                listen=parse_host_port(config.communication.listen),
+                settings=config.plugins.get(offer.name, {}),
+                peer_api=peer_api,
+                data_dir=config.data_dir,
+                max_transaction_bytes=distribution.max_transaction_bytes,
+                streaming_threshold_bytes=distribution.streaming_threshold_bytes,
+                max_connections=config.communication.max_connections,
+                credentials=parts.ground.protection.credentials,
+                shared=shared,
+            )
+            for offer in choice.transports
+        ]
+        return [offer.build(context) for offer, context in zip(choice.transports, contexts, strict=True)]
+
+    def _peer_api(self, parts: Parts) -> NodePeerApi:
+        store, call = parts.ground.store, self._store_thread.call
+        return NodePeerApi(
+            own=lambda: parts.own.record,
+            linked=lambda: [peer.record for peer in parts.links.peers.values()],
+            load=self.payload,
+            is_known=lambda tx_hash: call(store.payload, tx_hash) is not None,
+            max_transaction_bytes=self.max_transaction_bytes,
+        )
+
+    def _run(self, parts: Parts) -> None:
+        supervisor = parts.ground.supervisor
+        for name, run in (
+            ("driver", parts.driver.run),
+            ("verifier", parts.verifier.run),
+            ("storage", parts.storage.run),
+            ("outbox", parts.outbox.run),
+        ):
+            supervisor.spawn_vital(name, run)
+        if parts.ground.protection.credentials is not None:
+            supervisor.spawn("certificates", self._watch_certificates, parts)
+        supervisor.spawn("upward probes", self._climb, parts)
+        parts.discovery.restore(self._store_thread.call(parts.ground.store.peers))
+        parts.discovery.start()
+
+    def _watch_certificates(self, parts: Parts) -> None:
+        credentials = parts.ground.protection.credentials
+        while self._parts is parts and credentials is not None:
+            gevent.sleep(_CERTIFICATES_CHECKED_EVERY_S)
+            if credentials.refresh():
+                parts.own.certified_by(credentials.tls_keys)
+                parts.links.broadcast(Peers((parts.own.record,)))
+            # Also without news: certificates of open links run out.
+            parts.links.recheck()
+
+    def _climb(self, parts: Parts) -> None:
+        while self._parts is parts:
+            gevent.sleep(self._config.communication.upgrade_probe_interval_s)
+            parts.links.climb()
+
+    def _start_services(self) -> None:
+        for service in self._plugin_manager.services(self):
+            self._services.append(service)
+            service.start()
+
+    def _stored(self, done: Done) -> None:
+        for arrival in done.stored:
+            if not arrival.own:
+                self._metrics.arrived(arrival.transaction.header.created_ms, arrival.received_ms)
+
+    # NodeApi.
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the node keeps its files."""
+        return self._config.data_dir
+
+    @property
+    def max_transaction_bytes(self) -> int:
+        """The largest payload that ``submit`` accepts."""
+        return self._config.transaction_distribution.max_transaction_bytes
+
+    def settings(self, section: str) -> Mapping[str, Any]:
+        """A section of the configuration as plain values."""
+        head, _, rest = section.partition(".")
+        if head == "plugins":
+            return self._config.plugins.get(rest, {})
+        found = getattr(self._config, head, None)
+        return found.model_dump() if isinstance(found, Section) else {}
+
+    def status(self) -> NodeStatus:
+        """The state right now; after a stop, the last one."""
+        return self._last_status or self._report.status()
+
+    def health(self) -> Health:
+        """Live while the greenlets run, ready while the store takes submissions."""
+        flaws = self._report.flaws()
+        if not self._running:
+            flaws.append("the node is starting or stopping")
+        return Health(live=not self._report.broken, ready=not flaws, reasons=flaws)
+
+    def peers(self) -> list[PeerView]:
+        """All known peers, linked ones first."""
+        return self._report.peers()
+
+    def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
+        """Accept payloads; returns after the commit. Raises QueueFull or StoreError, and then accepted none."""
+        fresh = self._assembled.outbox.put(submissions)
+        return [
+            SubmitResult(submission.tx_hash, "queued" if new else "known")
+            for submission, new in zip(submissions, fresh, strict=True)
+        ]
+
+    def transactions(self, after: int, limit: int, register_id: str | None = None) -> LogSlice:
+        """A slice of the arrival log."""
+        store = self._assembled.ground.store
+        entries, oldest_seq = self._store_thread.call(lambda: (store.after(after, limit, register_id), store.oldest_seq()))
+        return LogSlice(entries, oldest_seq, store.log_epoch)
+
+    def wait_for_transactions(self, after: int, timeout_s: float) -> bool:
+        """Block until the log goes beyond ``after``, the time is over or the node stops."""
+        driver = self._assembled.driver
+        deadline = monotonic() + timeout_s
+        while driver.last_seq <= after and self._running:
+            if not driver.log_grew.wait(deadline - monotonic()):
+                break
+        return driver.last_seq > after
+
+    def payload(self, tx_hash: TxHash) -> bytes | None:
+        """The payload of a transaction that is stored or queued here."""
+        return self._store_thread.call(self._assembled.ground.store.payload, tx_hash)
+
+    def metrics_text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return self._metrics.text()
+
+    def plugins(self) -> Sequence[Mapping[str, Any]]:
+        """What is installed."""
+        return [asdict(info) for info in self._plugin_manager.infos()]
+
+    @property
+    def _assembled(self) -> Parts:
+        if self._parts is None:
+            raise StoreError("the node is stopping")
+        return self._parts
+
+
+def _stop_service(service: Service, grace_s: float) -> None:
+    try:
+        service.stop(grace_s)
+    except Exception:
+        # A plugin's trouble must not keep the links open and the store unclosed.
+        log.exception("the service %s could not be stopped", service.name)
+
+
+def _stop_parts(parts: Parts, grace_s: float, reason: str) -> None:
+    ground = parts.ground
+    ground.events.emit(StateChanged("stopping", reason))
+    parts.discovery.stop()
+    parts.outbox.stop()
+    parts.discovery.save_table()
+    parts.links.stop(grace_s / 3)
+    parts.verifier.stop()
+    parts.storage.stop()
+    parts.driver.stop()
+    ground.supervisor.stop(grace_s / 3)
+    ground.store_thread.call(ground.store.close)
+    ground.store_thread.stop()
+    ground.crypto_thread.stop()

@@ -1,0 +1,128 @@
+"""What a node tells of itself: status, peers, health, metrics. Reads, never changes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from sorcha_peer_core import __version__
+from sorcha_peer_core.interfaces.service import NodeStatus, PeerView, Traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sorcha_peer_core.model.peer import Endpoint
+    from sorcha_peer_core.node.parts import Parts
+    from sorcha_peer_core.protocol.membership import Member
+    from sorcha_peer_core.services.peer_link import PeerLink
+
+
+class Report:
+    """Reads the parts of a node that has been assembled."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._started_at = int(time.time())
+        self._started_s = time.monotonic()
+        self.listening: Sequence[Endpoint] = ()
+        """Where the node listens, once it does."""
+
+    def status(self) -> NodeStatus:
+        """The state right now."""
+        parts, ground = self._parts, self._parts.ground
+        peers = parts.links.peers.values()
+        directions = Counter((peer.link.transport, _direction(peer)) for peer in peers)
+        stored, last_seq = ground.store.totals()
+        endpoints = parts.own.record.endpoints
+        counters = parts.driver.core.counters
+        return NodeStatus(
+            peer_id=ground.identity.peer_id,
+            name=ground.name,
+            version=__version__,
+            network_id=ground.config.node.network_id,
+            state=parts.state.name,
+            started_at=self._started_at,
+            uptime_s=round(time.monotonic() - self._started_s, 3),
+            listening=tuple(str(endpoint) for endpoint in self.listening),
+            external_address=endpoints[0].authority if endpoints else "",
+            reachability="unknown",
+            peers_known=len(parts.membership),
+            peers_connected=len(peers),
+            peers_active=len(peers),
+            links=Counter(peer.link.transport for peer in peers),
+            links_by_direction=directions,
+            queue_pending=ground.store.queue_totals()[0],
+            queue_inflight=parts.driver.own_in_flight,
+            queue_dead=0,
+            transactions_stored=stored,
+            transactions_delivered=last_seq,
+            last_seq=last_seq,
+            log_epoch=ground.store.log_epoch,
+            traffic=Traffic(counters.received, counters.duplicates, *parts.links.traffic()),
+            last_discovery_at=parts.discovery.last_discovery_at,
+            partition=False,
+        )
+
+    def peers(self) -> list[PeerView]:
+        """All known peers, linked ones first."""
+        views = [self._view(member) for member in self._parts.membership.members]
+        return sorted(views, key=lambda view: (view.status != "linked", view.peer_id))
+
+    def flaws(self) -> list[str]:
+        """What keeps the node from doing its work, in words."""
+        flaws = [f"the greenlet {name} failed" for name in self._parts.ground.supervisor.failed]
+        if self._parts.storage.failure:
+            flaws.append(f"the store cannot be written: {self._parts.storage.failure}")
+        return flaws
+
+    @property
+    def broken(self) -> bool:
+        """Whether a greenlet failed: only a restart helps."""
+        return bool(self._parts.ground.supervisor.failed)
+
+    def gauges(self) -> dict[str, float]:
+        """Metrics that go up and down, beside those of the status."""
+        parts = self._parts
+        return {
+            "dedup_bloom_fill_ratio": parts.filter.fill_ratio,
+            "network_partition_detected": 0,
+            "fetching": parts.driver.core.fetching,
+            "storage_queue": parts.storage.waiting,
+            "send_backlog_bytes": parts.driver.send_backlog_bytes,
+        }
+
+    def counters(self) -> dict[str, float]:
+        """Metrics that only grow, beside those of the status."""
+        core = self._parts.driver.core
+        return {
+            "gossip_rounds": core.gossip_rounds,
+            "sync_recovered": core.counters.synced,
+            "transactions_rejected": core.counters.rejected,
+        }
+
+    def _view(self, member: Member) -> PeerView:
+        record = member.record
+        peer = self._parts.links.peers.get(record.peer_id)
+        rtt_s = self._parts.driver.core.rtt_s(peer.index) if peer else None
+        discovery = self._parts.discovery
+        return PeerView(
+            peer_id=record.peer_id,
+            name=record.name,
+            address=record.endpoints[0].authority if record.endpoints else "",
+            status="linked" if peer else "known",
+            transport=peer.link.transport if peer else "",
+            direction=_direction(peer) if peer else "",
+            latency_ms=None if rtt_s is None else round(rtt_s * 1000, 3),
+            last_seen_at=discovery.last_seen_at(record.peer_id),
+            failures=member.failures,
+            is_bootstrap=discovery.is_bootstrap(record.peer_id),
+            software=record.software,
+            queued_bytes=peer.queue.waiting_bytes if peer else 0,
+            link_age_s=round(time.monotonic() - peer.since_s, 1) if peer else None,
+            rungs=self._parts.links.rungs(record.peer_id),
+        )
+
+
+def _direction(peer: PeerLink) -> str:
+    return "outbound" if peer.link.outbound else "inbound"

@@ -1,0 +1,76 @@
+"""Events on their way to whoever wants to hear of them."""
+
+from __future__ import annotations
+
+import logging
+from typing import get_args
+
+import pytest
+
+from sorcha_peer_core.model import events as e
+from sorcha_peer_core.model.ids import PeerId, TxHash
+from sorcha_peer_core.services.events import EventBus, log_event
+
+ALICE = PeerId("ab" * 20)
+HASH = TxHash(bytes(32))
+
+ALL = [
+    (e.PeerLinked(ALICE, "memory", True, "a:1"), logging.INFO, "linked to peer abababab at a:1 by memory"),
+    (e.PeerLinked(ALICE, "memory", False, "a:1"), logging.INFO, "linked from peer abababab at a:1 by memory"),
+    (e.PeerUnlinked(ALICE, "bye"), logging.INFO, "lost the link to peer abababab: bye"),
+    (e.DialFailed("a:1", "memory", "nobody"), logging.DEBUG, "could not link to a:1 by memory: nobody"),
+    (e.HandshakeRefused("a:1", "why"), logging.WARNING, "refused a link with a:1: why"),
+    (e.TransactionRejected(HASH, ALICE, "why"), logging.WARNING, "rejected transaction 00000000 from peer abababab: why"),
+    (e.TransactionRejected(HASH, None, "why"), logging.WARNING, "rejected transaction 00000000 from an unknown peer: why"),
+    (e.FetchFailed(HASH, 3), logging.DEBUG, "transaction 00000000 was delivered by none of 3 announcers"),
+    (e.Dropped(ALICE, "full", 4), logging.DEBUG, "dropped 4 frames for peer abababab: full"),
+    (e.StateChanged("online", "why"), logging.INFO, "the node is online: why"),
+    (e.StoreFailed("the disk is full"), logging.WARNING, "the store failed: the disk is full"),
+]
+
+
+@pytest.mark.parametrize(("event", "level", "words"), ALL, ids=[words for *_, words in ALL])
+def test_every_event_is_logged_at_its_level_in_words(caplog, event, level, words):
+    caplog.set_level(logging.DEBUG)
+
+    log_event(event)
+
+    [record] = caplog.records
+    assert (record.levelno, record.getMessage()) == (level, words)
+
+
+def test_no_kind_of_event_is_left_out():
+    assert {type(event) for event, *_ in ALL} == set(get_args(e.Event))
+
+
+def test_every_sink_hears_every_event_in_order():
+    bus, one, two = EventBus(), [], []
+    bus.subscribe(one.append)
+    bus.subscribe(two.append)
+    events = [e.StateChanged("online", "a"), e.StateChanged("offline", "b")]
+
+    for event in events:
+        bus.emit(event)
+
+    assert one == two == events
+
+
+def test_a_sink_that_fails_does_not_keep_others_from_hearing(caplog):
+    bus, heard = EventBus(), []
+    bus.subscribe(lambda event: 1 / 0)
+    bus.subscribe(heard.append)
+
+    bus.emit(e.StateChanged("online", "a"))
+
+    assert len(heard) == 1
+    assert "an event sink failed on StateChanged" in caplog.text
+
+
+def test_events_are_counted_by_kind_and_the_last_ones_kept():
+    bus = EventBus()
+
+    for number in range(600):
+        bus.emit(e.Dropped(None, "full", number))
+
+    assert bus.counts == {"Dropped": 600}
+    assert [event.frames for event in bus.recent] == list(range(100, 600))

@@ -1,0 +1,120 @@
+"""Metrics in Prometheus' text format."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from node_parts import Village
+from prometheus_client.parser import text_string_to_metric_families
+from service_parts import wait_until
+
+from sorcha_peer_core.interfaces.service import Traffic
+from sorcha_peer_core.services.metrics import Metrics, NodeReading
+
+STATUS = SimpleNamespace(
+    peers_known=7,
+    peers_active=3,
+    queue_pending=11,
+    state="degraded",
+    last_discovery_at=1_800_000_000,
+    links_by_direction={("grpcstream", "outbound"): 2, ("grpc", "inbound"): 1},
+    traffic=Traffic(received=100, duplicates=40, sent_bytes=5000, received_bytes=6000),
+)
+
+
+def read(text: bytes) -> dict[str, float]:
+    """Samples by name and labels."""
+    samples = [sample for family in text_string_to_metric_families(text.decode()) for sample in family.samples]
+    return {
+        sample.name + "".join(f"|{label}={value}" for label, value in sorted(sample.labels.items())): sample.value
+        for sample in samples
+    }
+
+
+@pytest.fixture
+def metrics():
+    return Metrics(
+        NodeReading(
+            status=lambda: STATUS,
+            gauges=lambda: {"dedup_bloom_fill_ratio": 0.25},
+            counters=lambda: {"gossip_rounds": 9},
+            events=lambda: {"PeerLinked": 4},
+            connection_errors=lambda: {("grpc", "LinkTimeout"): 2},
+            dropped=lambda: {"send queue full": 5},
+        )
+    )
+
+
+def test_every_number_stands_under_its_name(metrics):
+    found = read(metrics.text())
+
+    expected = {
+        "sorcha_peer_count": 7,
+        "sorcha_peer_count_active": 3,
+        "sorcha_transaction_queue_size": 11,
+        "sorcha_peer_service_status": 1,
+        "sorcha_last_successful_discovery_timestamp_seconds": 1_800_000_000,
+        "sorcha_links|direction=outbound|transport=grpcstream": 2,
+        "sorcha_links|direction=inbound|transport=grpc": 1,
+        "sorcha_bandwidth_sent_bytes_total": 5000,
+        "sorcha_bandwidth_received_bytes_total": 6000,
+        "sorcha_transactions_received_total": 100,
+        "sorcha_transactions_duplicate_total": 40,
+        "sorcha_dedup_bloom_fill_ratio": 0.25,
+        "sorcha_gossip_rounds_total": 9,
+        "sorcha_connection_errors_total|reason=LinkTimeout|transport=grpc": 2,
+        "sorcha_dropped_total|reason=send queue full": 5,
+        "sorcha_events_total|kind=PeerLinked": 4,
+    }
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_latency_is_counted_in_buckets(metrics):
+    metrics.arrived(created_ms=1000.0, received_ms=1004.0)
+    metrics.arrived(created_ms=1000.0, received_ms=900.0)
+
+    found = read(metrics.text())
+
+    name = "sorcha_transaction_distribution_latency_seconds"
+    assert (found[f"{name}_bucket|le=0.001"], found[f"{name}_bucket|le=0.005"], found[f"{name}_count"]) == (1, 2, 2)
+    assert found[f"{name}_sum"] == pytest.approx(0.004)
+
+
+def test_a_node_that_never_discovered_anybody_says_zero(metrics, monkeypatch):
+    monkeypatch.setattr(STATUS, "last_discovery_at", None)
+
+    assert read(metrics.text())["sorcha_last_successful_discovery_timestamp_seconds"] == 0
+
+
+CONTRACT = [
+    "peer_count",
+    "peer_count_active",
+    "peer_service_status",
+    "links",
+    "connection_errors_total",
+    "last_successful_discovery_timestamp_seconds",
+    "network_partition_detected",
+    "transaction_distribution_latency_seconds_count",
+    "transaction_queue_size",
+    "transactions_received_total",
+    "transactions_duplicate_total",
+    "sync_recovered_total",
+    "gossip_rounds_total",
+    "dedup_bloom_fill_ratio",
+    "dropped_total",
+    "bandwidth_sent_bytes_total",
+    "bandwidth_received_bytes_total",
+]
+
+
+def test_a_node_has_all_the_metrics_that_were_promised(tmp_path):
+    village = Village(tmp_path)
+    first, second = village.node(1), village.node(2, bootstrap=(1, 99))
+    wait_until(lambda: first.status().peers_connected == 1, "they are linked")
+    wait_until(lambda: b"connection_errors_total{" in second.metrics_text(), "the other bootstrap node does not answer")
+
+    names = {name.partition("|")[0] for name in read(second.metrics_text())}
+
+    village.stop()
+    assert {f"sorcha_{name}" for name in CONTRACT} <= names

@@ -1,0 +1,298 @@
+"""Own submissions on their way to the network."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import gevent
+import pytest
+from service_parts import NETWORK_ID, FailingNow, InlineThread, identity_of, let_others_run, submission, wait_until
+
+from sorcha_peer_core.builtin.memory_store import MemoryStore
+from sorcha_peer_core.config import OfflineModeSection
+from sorcha_peer_core.errors import QueueFull, StoreError
+from sorcha_peer_core.model.transaction import Arrival
+from sorcha_peer_core.services import outbox as module
+from sorcha_peer_core.services.outbox import Outbox
+from sorcha_peer_core.services.security import TransactionRules
+
+
+class FakeDriver:
+    """Takes what is released; commits it only when told."""
+
+    def __init__(self) -> None:
+        self.linked = 0
+        self.own_in_flight = 0
+        self.send_backlog_bytes = 0
+        self.released: list[tuple[object, float]] = []
+
+    def submit(self, transactions, queued_ms):
+        self.own_in_flight += len(transactions)
+        self.released += zip(transactions, queued_ms, strict=True)
+
+
+@pytest.fixture
+def store():
+    store = FailingNow(MemoryStore())
+    store.open()
+    return store
+
+
+@pytest.fixture
+def boxes(store, monkeypatch):
+    monkeypatch.setattr(module, "_RETRY_S", 0.005)
+    running = []
+
+    def make(**config):
+        driver = FakeDriver()
+        outbox = Outbox(
+            OfflineModeSection.model_validate(config), identity_of(1), NETWORK_ID, 3600,
+            store=store, store_thread=InlineThread(), signer=InlineThread(), driver=driver,
+        )  # fmt: skip
+        greenlet = gevent.spawn(outbox.run)
+        running.append((outbox, greenlet))
+        return SimpleNamespace(outbox=outbox, driver=driver, greenlet=greenlet)
+
+    yield make
+    for outbox, greenlet in running:
+        outbox.stop()
+        greenlet.join(timeout=1.0)
+        assert greenlet.dead
+
+
+def put(box, *payloads):
+    return box.outbox.put([submission(payload) for payload in payloads])
+
+
+def released(box):
+    return [transaction.payload for transaction, _ in box.driver.released]
+
+
+def link(box):
+    box.driver.linked = 1
+    box.outbox.wake()
+
+
+def commit(box, store):
+    """What the storage does with what was released."""
+    store.append([Arrival(transaction, queued_ms, 0, True) for transaction, queued_ms in box.driver.released])
+    box.driver.own_in_flight = 0
+
+
+def test_nothing_is_released_while_nobody_is_linked(boxes, store):
+    box = boxes()
+
+    put(box, b"a")
+    let_others_run()
+
+    assert released(box) == []
+    assert store.queue_totals() == (1, 1)
+
+
+def test_what_waits_is_released_in_order_when_somebody_is_linked(boxes, monkeypatch):
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 3)
+    box = boxes()
+    payloads = [bytes([number]) for number in range(1, 11)]
+    put(box, *payloads)
+
+    link(box)
+
+    wait_until(lambda: len(released(box)) == 10, "all are released")
+    assert released(box) == payloads
+
+
+def test_what_comes_later_is_released_too_and_nothing_twice(boxes):
+    box = boxes()
+    link(box)
+
+    for payload in (b"a", b"b", b"c"):
+        put(box, payload)
+        let_others_run()
+
+    wait_until(lambda: len(released(box)) == 3, "all are released")
+    let_others_run()
+    assert released(box) == [b"a", b"b", b"c"]
+
+
+def test_what_is_released_is_valid_and_signed_by_this_node(boxes):
+    box = boxes()
+    link(box)
+    put(box, b"a")
+    wait_until(lambda: released(box), "it is released")
+
+    [(transaction, queued_ms)] = box.driver.released
+
+    assert transaction.header.origin_key == identity_of(1).public_key
+    assert TransactionRules(NETWORK_ID, 100).flaw(transaction, transaction.header.created_ms) is None
+    assert queued_ms <= transaction.header.created_ms + 1000
+
+
+def test_its_life_begins_with_its_release_however_long_it_waited(boxes, store):
+    store.put([submission(b"old")], 1000.0)
+    box = boxes()
+
+    link(box)
+
+    wait_until(lambda: released(box), "it is released")
+    [(transaction, queued_ms)] = box.driver.released
+    assert queued_ms == 1000.0
+    assert transaction.header.created_ms > 1_000_000_000_000
+
+
+def test_a_row_leaves_with_the_commit_and_not_before(boxes, store):
+    box = boxes()
+    link(box)
+    put(box, b"a")
+    wait_until(lambda: released(box), "it is released")
+    assert store.queue_totals() == (1, 1)
+
+    commit(box, store)
+
+    assert store.queue_totals() == (0, 0)
+
+
+def test_a_restart_releases_what_was_not_committed(boxes, store):
+    first = boxes()
+    link(first)
+    put(first, b"a", b"b")
+    wait_until(lambda: len(released(first)) == 2, "both are released")
+    store.append([Arrival(first.driver.released[0][0], 1.0, 0, True)])
+    first.outbox.stop()
+
+    second = boxes()
+    link(second)
+
+    wait_until(lambda: released(second), "what was left is released")
+    assert released(second) == [b"b"]
+
+
+def test_a_payload_that_is_here_already_is_known(boxes, store):
+    box = boxes()
+
+    assert put(box, b"a", b"b", b"a") == [True, True, False]
+    assert put(box, b"b") == [False]
+    assert store.queue_totals()[0] == 2
+
+
+def test_a_payload_that_is_in_the_log_is_known(boxes, store):
+    box = boxes()
+    link(box)
+    put(box, b"a")
+    wait_until(lambda: released(box), "it is released")
+    commit(box, store)
+
+    assert put(box, b"a") == [False]
+
+
+@pytest.mark.parametrize("limit", [{"max_queue_size": 3}, {"max_queue_bytes": 3}])
+def test_a_full_queue_refuses_all_and_keeps_what_it_has(boxes, store, limit):
+    box = boxes(**limit)
+    put(box, b"a", b"b")
+
+    with pytest.raises(QueueFull, match=r"2 submissions \(2 bytes\) wait already; at most"):
+        put(box, b"c", b"d")
+
+    assert store.queue_totals() == (2, 2)
+    assert put(box, b"e") == [True], "one more fits"
+
+
+def test_a_store_that_cannot_be_written_refuses_and_nothing_is_released(boxes, store):
+    box = boxes()
+    link(box)
+    store.failing = {"put"}
+
+    with pytest.raises(StoreError):
+        put(box, b"a")
+
+    let_others_run()
+    assert released(box) == []
+
+
+def test_a_store_that_cannot_be_read_is_asked_again(boxes, store):
+    box = boxes()
+    put(box, b"a")
+    store.failing = {"queued"}
+    link(box)
+    wait_until(lambda: store.refused >= 2, "it is asked again and again")
+
+    store.failing = set()
+
+    wait_until(lambda: released(box) == [b"a"], "it is released")
+
+
+def test_what_was_committed_is_accepted_even_if_it_cannot_be_read_back_at_once(boxes, store):
+    box = boxes()
+    link(box)
+    store.failing = {"queued"}
+
+    assert put(box, b"a") == [True]
+
+    store.failing = set()
+    wait_until(lambda: released(box) == [b"a"], "it is released")
+
+
+def test_release_pauses_while_too_much_is_in_flight(boxes, store, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_IN_FLIGHT", 2)
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 3)
+    box = boxes()
+    put(box, *(bytes([number]) for number in range(1, 10)))
+    link(box)
+    wait_until(lambda: len(released(box)) == 3, "the first ones are released")
+    let_others_run(50)
+    assert len(released(box)) == 3
+
+    commit(box, store)
+
+    wait_until(lambda: len(released(box)) == 6, "the next ones are released")
+
+
+def test_one_slow_peer_does_not_hold_up_the_release_for_long(boxes, monkeypatch):
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.02)
+    box = boxes()
+    box.driver.send_backlog_bytes = 1 << 30
+    link(box)
+
+    put(box, b"a")
+
+    wait_until(lambda: released(box) == [b"a"], "it is released all the same")
+
+
+def test_a_link_that_the_core_hears_of_a_little_later_lets_the_rows_go_too(boxes):
+    """The news of a link reaches the outbox first when the owner of the core is busy."""
+    box = boxes()
+    put(box, b"a")
+    box.outbox.wake()
+    let_others_run()
+
+    box.driver.linked = 1
+
+    wait_until(lambda: released(box) == [b"a"], "it is released")
+
+
+def test_a_submitter_that_gives_up_while_it_waits_does_not_hold_back_what_was_committed(boxes, store):
+    box = boxes()
+    link(box)
+
+    class Slow(InlineThread):
+        def call(self, function, *args, **kwargs):
+            found = function(*args, **kwargs)
+            gevent.sleep(0.05)
+            return found
+
+    box.outbox._store_thread = Slow()
+    submitter = gevent.spawn(put, box, b"a")
+    wait_until(lambda: store.queue_totals()[0] == 1, "it is committed")
+    submitter.kill()
+    put(box, b"b")
+
+    wait_until(lambda: sorted(released(box)) == [b"a", b"b"], "both are released")
+
+
+def test_stop_ends_it_while_it_waits(boxes):
+    box = boxes()
+    let_others_run()
+
+    box.outbox.stop()
+    box.greenlet.join(timeout=1.0)
+
+    assert box.greenlet.dead
