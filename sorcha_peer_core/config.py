@@ -109,7 +109,7 @@ class TransactionDistributionSection(Section):
     eager_max_bytes: Annotated[int, Field(ge=0, le=1 << 20)] = Field(
         4096, description="up to this size the payload is pushed, above it announced"
     )
-    swarm_min_bytes: Annotated[int, Field(ge=1, le=1 << 20)] = Field(
+    swarm_min_bytes: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         262_144, description="from this size on transactions travel in chunks"
     )
     streaming_threshold_bytes: Count = Field(1_048_576, description="above this size classic clients use StreamTransaction")
@@ -232,12 +232,12 @@ def _from_env(env: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         if not name.startswith(ENV_PREFIX):
             continue
         section, mark, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
-        if not mark or not section or not key:
-            raise ConfigError(f"the environment variable {name} names no setting; write {ENV_PREFIX}SECTION__KEY")
         table = layer.setdefault(section, {})
         if section == "plugins":
-            plugin, _, key = key.partition("__")
-            table = table.setdefault(plugin, {})
+            section, mark, key = key.partition("__")
+            table = table.setdefault(section, {})
+        if not mark or not section or not key:
+            raise ConfigError(f"the environment variable {name} names no setting; write {ENV_PREFIX}SECTION__KEY")
         table[key] = _env_value(text)
     return layer
 

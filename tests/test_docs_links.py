@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
-    page for pattern in ("*.md", "docs/**/*.md", "plugins/*/*.md", "admin/*.md", "benchmarks/*.md") for page in ROOT.glob(pattern)
+    page
+    for pattern in ("*.md", "docs/**/*.md", "plugins/*/*.md", "admin/*.md", "examples/*/*.md", "benchmarks/*.md")
+    for page in ROOT.glob(pattern)
 )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 CORE = ROOT / "sorcha_peer_core"
-PACKAGES = [CORE, *ROOT.glob("plugins/*/sorcha_*"), *ROOT.glob("admin/sorcha_*")]
+PACKAGES = [CORE, *ROOT.glob("plugins/*/sorcha_*"), *ROOT.glob("admin/sorcha_*"), *ROOT.glob("examples/*/sorcha_*")]
 
 SEEN_BY_PLUGINS = {"errors", "hookspecs", "interfaces", "model", "testing", "wire"}
 PATCHES_THE_STANDARD_LIBRARY = {"__main__.py", "testing/patched.py"}
@@ -120,3 +120,15 @@ def test_the_layers_below_the_services_load_without_gevent_and_grpc():
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert loaded.stdout == "[]\n"
+
+
+def test_an_example_sees_no_more_of_the_core_than_any_plugin():
+    seen = {
+        node.module.split(".")[1]
+        for _, module in _modules(*ROOT.glob("examples/*/sorcha_*"))
+        for node in ast.walk(module)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("sorcha_peer_core.")
+    }
+
+    assert seen
+    assert seen <= SEEN_BY_PLUGINS

@@ -82,6 +82,12 @@ _SCHEMAS: dict[str, Any] = {
         "transport": _TEXT, "direction": {"type": "string", "enum": ["outbound", "inbound", ""]},
         "latency_ms": _NULLABLE_NUMBER, "last_seen": {"type": "integer", "description": "Unix seconds, 0: never"},
         "failures": _COUNT, "bootstrap": _FLAG, "software": _TEXT, "queued_bytes": _COUNT,
+        "link_age_s": {"type": ["number", "null"], "description": "since the link in use came up; null without one"},
+        "rungs": _list(_ref("Rung")),
+    }),
+    "Rung": _object({
+        "transport": _TEXT, "breaker": {"type": "string", "enum": ["closed", "half-open", "open"]},
+        "last_error": {"type": "string", "description": "empty: none so far"}, "last_error_age_s": _NULLABLE_NUMBER,
     }),
     "Plugin": {"type": "object", "description": "name, distribution, version, offers, chosen, error"},
     "LogLine": _object({

@@ -11,6 +11,7 @@ from typing import Any
 from sorcha_peer_core.errors import QueueFull
 from sorcha_peer_core.interfaces.service import Health, LogSlice, NodeStatus, PeerView, SubmitResult, Traffic
 from sorcha_peer_core.model.ids import PeerId, TxHash
+from sorcha_peer_core.model.peer import RungView
 from sorcha_peer_core.model.transaction import LogEntry, Submission
 
 TOKEN = "token-of-the-tests"
@@ -20,8 +21,9 @@ LOG_EPOCH = 4_711_000_000_000_001
 STATUS = NodeStatus(
     peer_id=OWN_ID, name="anna", version="0.1.0", network_id="sorcha", state="online", started_at=1_700_000_000,
     uptime_s=12.3456, listening=("grpc://127.0.0.1:5001",), external_address="192.0.2.7", reachability="unknown",
-    peers_known=4, peers_connected=3, peers_active=2, links={"grpcstream": 2, "grpc": 1}, links_by_direction={("grpcstream", "outbound"): 2, ("grpc", "inbound"): 1}, queue_pending=5, queue_inflight=6,
-    queue_dead=7, transactions_stored=8, transactions_delivered=9, last_seq=10, log_epoch=LOG_EPOCH,
+    peers_known=4, peers_connected=3, peers_active=2, links={"grpcstream": 2, "grpc": 1},
+    links_by_direction={("grpcstream", "outbound"): 2, ("grpc", "inbound"): 1}, queue_pending=5, queue_inflight=6, queue_dead=7,
+    transactions_stored=8, transactions_delivered=9, last_seq=10, log_epoch=LOG_EPOCH,
     traffic=Traffic(received=11, duplicates=1, sent_bytes=1200, received_bytes=1300), last_discovery_at=1_700_000_005,
     partition=False,
 )  # fmt: skip
@@ -29,7 +31,8 @@ STATUS = NodeStatus(
 LINKED = PeerView(
     peer_id=PeerId("cd" * 20), name="ben", address="192.0.2.8:5001", status="linked", transport="grpcstream",
     direction="outbound", latency_ms=1.25, last_seen_at=1_700_000_009, failures=0, is_bootstrap=True,
-    software="sorcha-peer/0.1.0", queued_bytes=17,
+    software="sorcha-peer/0.1.0", queued_bytes=17, link_age_s=90.5,
+    rungs=(RungView("grpcstream", "closed", "", None), RungView("rest", "half-open", "nobody listens there", 301.2)),
 )  # fmt: skip
 
 
@@ -70,7 +73,10 @@ class FakeNode:
         return self.condition
 
     def peers(self) -> list[PeerView]:
-        return [LINKED, replace(LINKED, peer_id=PeerId("00" * 20), status="known", transport="", direction="", latency_ms=None)]
+        known = replace(
+            LINKED, peer_id=PeerId("00" * 20), status="known", transport="", direction="", latency_ms=None, link_age_s=None
+        )
+        return [LINKED, known]
 
     def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
         if self.failure:

@@ -35,9 +35,13 @@ def test_peers_are_listed_with_their_links(client):
     assert linked == {
         "id": "cd" * 20, "name": "ben", "address": "192.0.2.8:5001", "status": "linked", "transport": "grpcstream",
         "direction": "outbound", "latency_ms": 1.25, "last_seen": 1_700_000_009, "failures": 0, "bootstrap": True,
-        "software": "sorcha-peer/0.1.0", "queued_bytes": 17,
+        "software": "sorcha-peer/0.1.0", "queued_bytes": 17, "link_age_s": 90.5,
+        "rungs": [
+            {"transport": "grpcstream", "breaker": "closed", "last_error": "", "last_error_age_s": None},
+            {"transport": "rest", "breaker": "half-open", "last_error": "nobody listens there", "last_error_age_s": 301.2},
+        ],
     }  # fmt: skip
-    assert (known["status"], known["latency_ms"]) == ("known", None)
+    assert (known["status"], known["latency_ms"], known["link_age_s"]) == ("known", None, None)
 
 
 def test_plugins_are_listed_as_the_node_knows_them(client):

@@ -20,8 +20,10 @@ from typing import Any
 import gevent
 
 from sorcha_peer_core.cli.client import Json, NodeClient, find_node
+from sorcha_peer_core.cli.cluster_ca import certify
+from sorcha_peer_core.cli.devnet_plan import Contact, Schemes, first_contacts, schemes_of
 from sorcha_peer_core.cli.run import NODE_FILE
-from sorcha_peer_core.config import CONFIG_FILE
+from sorcha_peer_core.config import CONFIG_FILE, Config, load_config
 from sorcha_peer_core.errors import PeerError, StartError
 
 POLL_S = 0.05
@@ -29,6 +31,7 @@ _ANY_PORT = "127.0.0.1:0"
 _REST_LISTEN_VARIABLE = "SORCHA_PEER__PLUGINS__REST__LISTEN"
 _BASE = {"plugins": {"rest": {"listen": _ANY_PORT}}}
 """What nodes on one machine need: no two may want the same port."""
+_AUTHORITY = "authority"
 _START_TIMEOUT_S = 60.0
 _STOP_GRACE_S = 6.0
 
@@ -44,7 +47,11 @@ class NodeProcess:
         self.admin = _ANY_PORT
         self.address = ""
         """Where peers reach it, with its scheme; empty until it was ready once."""
+        self.addresses: tuple[str, ...] = ()
+        """All of them, in the order in which the node names them."""
         self.peer_id = ""
+        self.prefix: tuple[str, ...] = ()
+        """A program that starts it, with its arguments: one that puts it into a namespace, for instance."""
         self._rest_listen = ""
         self._bootstrap: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
@@ -56,7 +63,7 @@ class NodeProcess:
         self._bootstrap = tuple(bootstrap)
         self._process = None
         (self.data_dir / NODE_FILE).unlink(missing_ok=True)
-        command = [sys.executable, "-m", "sorcha_peer_core", "run", "--exit-with-stdin"]
+        command = [*self.prefix, sys.executable, "-m", "sorcha_peer_core", "run", "--exit-with-stdin"]
         command += [
             "--data-dir",
             str(self.data_dir),
@@ -86,12 +93,17 @@ class NodeProcess:
         if not announced["admin_url"]:
             raise PeerError("the nodes have no management API, by which they are asked: pip install 'sorcha-peer[admin]'")
         self.peer_id = announced["peer_id"]
-        self.address = announced["listening"][0]
+        self.addresses = tuple(announced["listening"])
+        self.address = self.addresses[0] if self.addresses else ""
         # From now on it comes back where it was.
         ports = {scheme: where for scheme, _, where in (text.partition("://") for text in announced["listening"])}
         self.listen = ports.get("grpc", self.listen)
         self._rest_listen = ports.get("rest", "")
         self.admin = announced["admin_url"].partition("://")[2].rstrip("/")
+
+    def config(self) -> Config:
+        """The settings it starts with. Raises ConfigError."""
+        return load_config(self.data_dir / CONFIG_FILE, os.environ, {"node": {"data_dir": str(self.data_dir)}})
 
     def restart(self, bootstrap: Sequence[str] | None = None) -> None:
         """Start an ended node again on its data directory and ports."""
@@ -195,6 +207,7 @@ class Cluster:
 
     def __init__(self, root: Path, count: int, configs: Sequence[Mapping[str, Any]] = ()) -> None:
         """``configs`` are tables for the ``config.toml`` of the nodes, in order; nodes beyond them have what ``_BASE`` says."""
+        self._root = root
         self.nodes = [NodeProcess(number, root / f"node-{number}") for number in range(1, count + 1)]
         for place, node in enumerate(self.nodes):
             node.data_dir.mkdir(parents=True, exist_ok=True)
@@ -210,31 +223,48 @@ class Cluster:
         self.close()
 
     def start(self, started: Callable[[int], None] = lambda ready: None) -> None:
-        """Start the first node, then the others with it as their first contact; ``started`` hears how many are ready."""
+        """Start the first node, then the others with it as their first contact; ``started`` hears how many are ready.
+
+        A node that has no transport in common with the first joins through the first one with which it has.
+        """
         atexit.register(self._kill_all)
-        first = self.nodes[0]
-        first.spawn()
-        first.wait_until_ready()
-        started(1)
-        for node in self.nodes[1:]:
-            node.spawn([first.address])
-        for ready, node in enumerate(self.nodes[1:], start=2):
-            node.wait_until_ready(_START_TIMEOUT_S + len(self.nodes))
+        certify(self._root / _AUTHORITY, [node.config() for node in self.nodes])
+        contacts = first_contacts(self.schemes())
+        joined_through = {0, *(contact.place for each in contacts for contact in each)}
+        for ready, place in enumerate(sorted(joined_through), start=1):
+            self.nodes[place].spawn(self._addresses_of(contacts[place]))
+            self.nodes[place].wait_until_ready()
+            started(ready)
+        others = [place for place in range(len(self.nodes)) if place not in joined_through]
+        for place in others:
+            self.nodes[place].spawn(self._addresses_of(contacts[place]))
+        for ready, place in enumerate(others, start=len(joined_through) + 1):
+            self.nodes[place].wait_until_ready(_START_TIMEOUT_S + len(self.nodes))
             started(ready)
 
-    def wait_until_linked(self, links: int, timeout_s: float, linked: Callable[[int], None] = lambda nodes: None) -> None:
-        """Block until every node is linked to at least ``links`` peers; ``linked`` hears how many are so far."""
-        waiting = list(self.nodes)
+    def schemes(self) -> list[Schemes]:
+        """What each node can dial and be dialled by, as it is configured."""
+        return [schemes_of(node.config().communication.transports) for node in self.nodes]
+
+    def wait_until_linked(
+        self, links: int | Sequence[int], timeout_s: float, linked: Callable[[int], None] = lambda nodes: None
+    ) -> None:
+        """Block until every node is linked to at least ``links`` peers; ``linked`` hears how many are so far.
+
+        ``links`` is one number, or one for each node.
+        """
+        wanted = [links] * len(self.nodes) if isinstance(links, int) else links
+        waiting = list(zip(self.nodes, wanted, strict=True))
 
         def all_linked() -> bool:
-            for node in waiting:
+            for node, _ in waiting:
                 if not node.is_running():
                     raise StartError(f"node {node.number} ended before it was linked to the others: {node.last_words()}")
-            waiting[:] = [node for node in waiting if node.status()["peers"]["connected"] < links]
+            waiting[:] = [(node, least) for node, least in waiting if node.status()["peers"]["connected"] < least]
             linked(len(self.nodes) - len(waiting))
             return not waiting
 
-        wait_until(all_linked, timeout_s, f"every node to be linked to {links} peers", 4 * POLL_S)
+        wait_until(all_linked, timeout_s, f"every node to be linked to {max(wanted)} peers", 4 * POLL_S)
 
     def wait_until_all_have(self, transactions: int, timeout_s: float) -> None:
         """Block until every running node holds as many transactions."""
@@ -245,6 +275,15 @@ class Cluster:
             f"every node to have {transactions} transactions",
             4 * POLL_S,
         )
+
+    def _addresses_of(self, contacts: Sequence[Contact]) -> list[str]:
+        """Where those nodes are reached, by something that is spoken on both sides."""
+        found = []
+        for contact in contacts:
+            addresses = self.nodes[contact.place].addresses
+            common = [address for address in addresses if address.partition("://")[0] in contact.schemes]
+            found += (common or list(addresses))[:1]
+        return found
 
     def close(self) -> None:
         """Ask all to stop, in one go, and end those that do not."""

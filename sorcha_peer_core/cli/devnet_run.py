@@ -12,10 +12,12 @@ import psutil
 
 from sorcha_peer_core.cli.cluster import Cluster
 from sorcha_peer_core.cli.devnet_measure import POLL_GENTLY_S, POLL_S, Watch, records_of, samples_of
+from sorcha_peer_core.cli.devnet_plan import cut_off, most_links
 from sorcha_peer_core.cli.devnet_publish import Publisher
 from sorcha_peer_core.cli.devnet_report import NodeRecord, Run, report_of
 from sorcha_peer_core.cli.payloads import Sourced
 from sorcha_peer_core.cli.progress import Stages, progress_on_terminal
+from sorcha_peer_core.errors import ConfigError
 
 _LINK_TIMEOUT_S = 60.0
 
@@ -37,8 +39,16 @@ class DevnetRun:
 
     def _start(self, stage: Stages) -> float:
         begin, nodes = time.monotonic(), len(self._cluster.nodes)
+        schemes = self._cluster.schemes()
+        alone = cut_off(schemes)
+        if alone is not None:
+            raise ConfigError(
+                f"communication.transports of node {alone + 1} leads to none of the nodes that node 1 can reach; "
+                "one node that has both sides' transports would join them"
+            )
+        links = [min(self._links, most) for most in most_links(schemes)]
         self._cluster.start(stage("nodes started", nodes))
-        self._cluster.wait_until_linked(self._links, _LINK_TIMEOUT_S + nodes, stage("nodes linked", nodes))
+        self._cluster.wait_until_linked(links, _LINK_TIMEOUT_S + nodes, stage("nodes linked", nodes))
         return time.monotonic() - begin
 
     def _spread(self, payloads: Sequence[Sourced], rate: float | None, stage: Stages) -> tuple[Publisher, list[NodeRecord]]:

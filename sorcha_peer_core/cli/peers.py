@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sorcha_peer_core.cli.options import asks_node, json_option
-from sorcha_peer_core.cli.tables import moment_text, print_json, print_table
+from sorcha_peer_core.cli.tables import duration_text, moment_text, print_json, print_table
 
 if TYPE_CHECKING:
     from sorcha_peer_core.cli.client import NodeClient
 
-_COLUMNS = ("peer", "name", "address", "status", "transport", "direction", "latency", "last seen", "failures")
+_COLUMNS = ("peer", "name", "address", "status", "transport", "direction", "age", "latency", "last seen", "failures")
+_TROUBLE_COLUMNS = ("peer", "transport", "breaker", "last error", "ago")
 
 
 @click.command()
@@ -35,10 +37,27 @@ def peers(client: NodeClient, as_json: bool) -> None:
             f"{peer['status']}, bootstrap" if peer.get("bootstrap") else peer["status"],
             peer["transport"],
             peer["direction"],
+            _age_text(peer.get("link_age_s")),
             "" if peer["latency_ms"] is None else f"{peer['latency_ms']:.1f} ms",
             moment_text(peer["last_seen"]),
             peer["failures"],
         )
         for peer in known
     ]
-    print_table(_COLUMNS, rows, right=(6, 8))
+    print_table(_COLUMNS, rows, right=(6, 7, 9))
+    troubles = list(_troubles(known))
+    if troubles:
+        click.echo("\nTransports that failed where another one reached the peer:\n")
+        print_table(_TROUBLE_COLUMNS, troubles, right=(4,))
+
+
+def _troubles(peers: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, ...]]:
+    for peer in peers:
+        for rung in peer.get("rungs", ()):
+            if rung["last_error"]:
+                age = _age_text(rung["last_error_age_s"])
+                yield peer["id"], rung["transport"], rung["breaker"], rung["last_error"], age
+
+
+def _age_text(seconds: float | None) -> str:
+    return "" if seconds is None else duration_text(seconds)

@@ -22,6 +22,8 @@ class View(NamedTuple):
     """All linked peers."""
     known: int
     """Peers that are known and not given up, linked or not; never below ``linked``."""
+    reach: int = 0
+    """Of a relay: how many peers the one it came from is linked to; 0 when that is not known."""
 
 
 class Spread(NamedTuple):

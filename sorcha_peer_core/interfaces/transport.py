@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.credentials import Credentials
@@ -101,6 +101,18 @@ class Transport(Protocol):
 
     def stop(self, grace_s: float) -> None:
         """Close every link and stop listening; returns within about ``grace_s``. Idempotent."""
+
+
+@runtime_checkable
+class CertifiedElsewhere(Protocol):
+    """A second role of a transport whose peers see another certificate than the node's own: a proxy's, for instance."""
+
+    @property
+    def tls_keys(self) -> Sequence[bytes]:
+        """SHA-256 of the public keys of such certificates (SubjectPublicKeyInfo), as they are now; may read a file.
+
+        The node names them in its record beside its own.
+        """
 
 
 @dataclass(frozen=True)

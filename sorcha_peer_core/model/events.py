@@ -60,6 +60,17 @@ class FetchFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignFetchFailed:
+    """A transaction that a foreign client notified was not taken from it."""
+
+    tx_hash: TxHash
+    client: str
+    """The id it gave itself."""
+    address: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dropped:
     """Frames were dropped from a send queue that was full."""
 
@@ -85,5 +96,5 @@ class StoreFailed:
 
 Event = (
     PeerLinked | PeerUnlinked | DialFailed | HandshakeRefused | TransactionRejected
-    | FetchFailed | Dropped | StateChanged | StoreFailed
+    | FetchFailed | ForeignFetchFailed | Dropped | StateChanged | StoreFailed
 )  # fmt: skip

@@ -17,6 +17,8 @@ class Push(NamedTuple):
 
     transaction: Transaction
     hop: int
+    reach: int = 0
+    """How many peers its sender was linked to; 0 when that is not said."""
 
 
 class Announced(NamedTuple):
@@ -62,6 +64,7 @@ class Chunk(NamedTuple):
     header_bytes: bytes = b""
     signature: bytes = b""
     hop: int = 0
+    reach: int = 0
 
 
 class Ping(NamedTuple):

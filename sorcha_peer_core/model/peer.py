@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sorcha_peer_core.model.ids import PeerId, parse_peer_id
 
-_SCHEMES = ("grpc", "rest")
 _DEFAULT_SCHEME = "grpc"
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,31}")
 _MAX_PORT = 65535
 
 
@@ -53,8 +54,19 @@ def parse_host_port(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def is_scheme(text: str) -> bool:
+    """Whether a transport could listen under this scheme (RFC 3986, section 3.1, in small letters).
+
+    >>> is_scheme("grpc"), is_scheme("mailbox"), is_scheme("Grpc"), is_scheme("")
+    (True, True, False, False)
+    """
+    return _SCHEME.fullmatch(text) is not None
+
+
 def parse_endpoint(text: str) -> Endpoint:
-    """Read ``[grpc://|rest://]host:port``; grpc when nothing is said.
+    """Read ``[scheme://]host:port``; grpc when nothing is said.
+
+    Transports come from plugins, so any scheme is taken: an address that no transport of a node dials is passed over.
 
     >>> str(parse_endpoint("node.example:5001"))
     'grpc://node.example:5001'
@@ -62,8 +74,10 @@ def parse_endpoint(text: str) -> Endpoint:
     scheme, mark, rest = text.strip().partition("://")
     if not mark:
         scheme, rest = _DEFAULT_SCHEME, scheme
-    if scheme not in _SCHEMES:
-        raise ValueError(f"{text!r} starts with {scheme}://; it can be {' or '.join(s + '://' for s in _SCHEMES)}")
+    if not is_scheme(scheme):
+        raise ValueError(
+            f"{text!r} starts with {scheme}://; a scheme is a small letter, then small letters, digits, '+', '.' or '-'"
+        )
     host, port = parse_host_port(rest)
     if port == 0:
         raise ValueError(f"{text!r} has port 0; a peer listens on 1 to {_MAX_PORT}")
@@ -71,7 +85,7 @@ def parse_endpoint(text: str) -> Endpoint:
 
 
 def parse_bootstrap(text: str) -> BootstrapEntry:
-    """Read ``[grpc://|rest://]host:port[#PEER_ID]``.
+    """Read ``[scheme://]host:port[#PEER_ID]``.
 
     >>> parse_bootstrap("[::1]:5001").endpoint.host
     '::1'

@@ -10,17 +10,18 @@ from random import SystemRandom
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-import gevent
+from gevent.event import Event as Signal
 
 from sorcha_peer_core.builtin import plugin as builtin_plugin
 from sorcha_peer_core.config import Config, Section
 from sorcha_peer_core.errors import StoreError
 from sorcha_peer_core.interfaces.service import Health, LogSlice, NodeStatus, PeerView, SubmitResult
-from sorcha_peer_core.interfaces.transport import TransportContext
+from sorcha_peer_core.interfaces.transport import CertifiedElsewhere, TransportContext
 from sorcha_peer_core.model.events import StateChanged
 from sorcha_peer_core.model.messages import Peers
 from sorcha_peer_core.model.peer import parse_host_port
 from sorcha_peer_core.node.choice import Choice, choose
+from sorcha_peer_core.node.classic import ClassicServices, classic_services
 from sorcha_peer_core.node.parts import Ground, Parts, assemble
 from sorcha_peer_core.node.report import Report
 from sorcha_peer_core.plugin_manager import PluginManager
@@ -31,7 +32,6 @@ from sorcha_peer_core.services.events import EventBus
 from sorcha_peer_core.services.identity import Identity, load_or_create_identity
 from sorcha_peer_core.services.metrics import Metrics, NodeReading
 from sorcha_peer_core.services.native import NativeThread
-from sorcha_peer_core.services.peer_api import NodePeerApi
 from sorcha_peer_core.services.supervisor import Supervisor
 from sorcha_peer_core.services.tls.modes import Protection, protect
 
@@ -62,8 +62,11 @@ class Node:
         self._store_thread = NativeThread()
         self._services: list[Service] = []
         self._running = False
+        self._stopping = Signal()
         self._parts: Parts | None = None
+        self._classic: ClassicServices | None = None
         self._last_status: NodeStatus | None = None
+        self._certified_elsewhere: Sequence[CertifiedElsewhere] = ()
         self.on_broken: Callable[[str], None] = lambda reason: None
         """Called, with a sentence, when a part failed that the node cannot work without: stop it from another greenlet."""
 
@@ -88,6 +91,10 @@ class Node:
     def stop(self, reason: str) -> None:
         """Go down in order: services, links, then what is still to be written. Idempotent."""
         self._running = False
+        self._stopping.set()
+        classic, self._classic = self._classic, None
+        if classic is not None:
+            classic.api.stop()
         parts, self._parts = self._parts, None
         if parts is not None:
             self._last_status = self._report.status()
@@ -140,7 +147,11 @@ class Node:
     def _listen(self, choice: Choice, parts: Parts) -> None:
         communication = self._config.communication
         breaker = BreakerConfig(communication.circuit_breaker_threshold, communication.circuit_breaker_reset_s)
-        listening = parts.links.start(self._build_transports(choice, parts), communication.rung_timeout_s, breaker)
+        transports = self._build_transports(choice, parts)
+        self._certified_elsewhere = [transport for transport in transports if isinstance(transport, CertifiedElsewhere)]
+        self._certify(parts)
+        listening = parts.links.start(transports, communication.rung_timeout_s, breaker, communication.connection_timeout_s)
+        parts.membership.can_dial(scheme for transport in transports for scheme in transport.schemes)
         if parts.ground.protection.credentials is None:
             check_plaintext(listening, self._config.security.allow_insecure_network)
         self._report.listening = listening
@@ -152,12 +163,12 @@ class Node:
         config = self._config
         distribution = config.transaction_distribution
         shared: dict[str, Any] = {}
-        peer_api = self._peer_api(parts)
+        self._classic = classic = classic_services(parts, self.payload, lambda submission: self.submit([submission]))
         contexts = [
             TransportContext(
                 listen=parse_host_port(config.communication.listen),
                 settings=config.plugins.get(offer.name, {}),
-                peer_api=peer_api,
+                peer_api=classic.api,
                 data_dir=config.data_dir,
                 max_transaction_bytes=distribution.max_transaction_bytes,
                 streaming_threshold_bytes=distribution.streaming_threshold_bytes,
@@ -167,17 +178,9 @@ class Node:
             )
             for offer in choice.transports
         ]
-        return [offer.build(context) for offer, context in zip(choice.transports, contexts, strict=True)]
-
-    def _peer_api(self, parts: Parts) -> NodePeerApi:
-        store, call = parts.ground.store, self._store_thread.call
-        return NodePeerApi(
-            own=lambda: parts.own.record,
-            linked=lambda: [peer.record for peer in parts.links.peers.values()],
-            load=self.payload,
-            is_known=lambda tx_hash: call(store.payload, tx_hash) is not None,
-            max_transaction_bytes=self.max_transaction_bytes,
-        )
+        transports = [offer.build(context) for offer, context in zip(choice.transports, contexts, strict=True)]
+        classic.ask_through(transports)
+        return transports
 
     def _run(self, parts: Parts) -> None:
         supervisor = parts.ground.supervisor
@@ -196,18 +199,31 @@ class Node:
 
     def _watch_certificates(self, parts: Parts) -> None:
         credentials = parts.ground.protection.credentials
-        while self._parts is parts and credentials is not None:
-            gevent.sleep(_CERTIFICATES_CHECKED_EVERY_S)
-            if credentials.refresh():
-                parts.own.certified_by(credentials.tls_keys)
+        while credentials is not None and not self._stopping.wait(_CERTIFICATES_CHECKED_EVERY_S):
+            credentials.refresh()
+            if self._certify(parts):
                 parts.links.broadcast(Peers((parts.own.record,)))
             # Also without news: certificates of open links run out.
             parts.links.recheck()
 
+    def _certify(self, parts: Parts) -> bool:
+        """Name in the record the keys of all certificates that peers may see here; False when it names them already."""
+        credentials = parts.ground.protection.credentials
+        elsewhere = (key for transport in self._certified_elsewhere for key in transport.tls_keys)
+        keys = tuple(dict.fromkeys([*(credentials.tls_keys if credentials else ()), *elsewhere]))
+        if keys == parts.own.record.tls_keys:
+            return False
+        parts.own.certified_by(keys)
+        return True
+
     def _climb(self, parts: Parts) -> None:
-        while self._parts is parts:
-            gevent.sleep(self._config.communication.upgrade_probe_interval_s)
+        interval_s = self._config.communication.upgrade_probe_interval_s
+        pause_s = interval_s
+        while not self._stopping.wait(pause_s):
+            begin_s = monotonic()
             parts.links.climb()
+            # From probe to probe, however long they take: but never without a break.
+            pause_s = max(min(1.0, interval_s), interval_s - (monotonic() - begin_s))
 
     def _start_services(self) -> None:
         for service in self._plugin_manager.services(self):

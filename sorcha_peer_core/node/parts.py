@@ -98,13 +98,14 @@ def assemble(ground: Ground, strategy: Strategy, stored: Callable[[Done], None])
     storage = Storage(ground.store, store_thread, ground.events, carried_out)
     driver.attach(Core(_core_config(config), driver, strategy, found, ground.rng), storage, verifier)
     driver.last_seq = ground.store.totals()[1]
+    driver.cursors.update(store_thread.call(ground.store.cursors))
     links = Links(
         _local_side(ground, own),
         driver,
         ground.events,
         ground.supervisor,
         max_connections=config.communication.max_connections,
-        cursor_of=store_thread.call(ground.store.cursors).get,
+        cursor_of=driver.cursors.get,
     )
     outbox = Outbox(
         config.offline_mode,

@@ -23,6 +23,8 @@ class Answers:
         self._recent = recent
         self._told = told
         """Called when a peer is sent a transaction, so that it is not announced to it as well."""
+        self.reach = 0
+        """How many peers this node is linked to."""
 
     def want(self, peer: int, want: m.Want) -> None:
         """Send whole transactions."""
@@ -77,7 +79,7 @@ class Answers:
         # Not swarm_min_bytes: peers may be configured otherwise than this node.
         if len(push.transaction.payload) <= self._config.whole_max_bytes:
             self._told(peer, push.transaction.hash)
-            self._host.send(peer, push, Priority.ANSWER)
+            self._host.send(peer, push._replace(reach=self.reach), Priority.ANSWER)
         else:
             # Too large for one frame; whoever asks like this was told a wrong size.
             self._host.send(peer, m.Absent((push.transaction.hash,)), Priority.ANSWER)
@@ -90,5 +92,5 @@ class Answers:
             data = tx.payload[offset : min(offset + step, end)]
             chunk = m.Chunk(want.hash, offset, data)
             if offset == 0:
-                chunk = m.Chunk(want.hash, 0, data, tx.header, tx.header_bytes, tx.signature, push.hop)
+                chunk = m.Chunk(want.hash, 0, data, tx.header, tx.header_bytes, tx.signature, push.hop, self.reach)
             self._host.send(peer, chunk, Priority.RELAY)

@@ -209,6 +209,7 @@ class Core:
 
     def _view_changed(self) -> None:
         self._spreading.view(self._linked, self._known)
+        self._answers.reach = len(self._linked)
         self._fetcher.pull_wait_s = self._spreading.pull_wait_s
 
     # Transactions that come in.
@@ -249,7 +250,7 @@ class Core:
         self._seen.add(tx_hash)
         self._fetcher.verified(tx_hash)
         self._recent.add(mine)
-        self._spreading.spread(mine, [peer for peer in self._linked if peer not in havers])
+        self._spreading.spread(mine, [peer for peer in self._linked if peer not in havers], 0 if own else push.reach)
         self._host.store(push.transaction, hops, own)
         if self._sync.resolved(tx_hash, self._now):
             self.counters.synced += 1

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _YIELD_S = 1.0
 """Of two peers that hear of each other the one with the smaller id dials first; the other waits so long."""
 _FIRST_RETRY_S = 1.0
+_REDIAL_S = 0.3
+"""A link that was up ended for a reason that often has passed, or that another transport does not care about."""
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class Membership:
         self._failure_threshold = failure_threshold
         self._retry_most_s = retry_most_s
         self._members: dict[PeerId, Member] = {}
+        self._schemes: frozenset[str] | None = None
 
     def __len__(self) -> int:
         return len(self._members)
@@ -53,9 +56,13 @@ class Membership:
         """What is known of one peer."""
         return self._members.get(peer_id)
 
+    def can_dial(self, schemes: Iterable[str]) -> None:
+        """This node dials endpoints of these schemes and no others; before it says so, any."""
+        self._schemes = frozenset(schemes)
+
     @property
     def hopeful(self) -> int:
-        """Peers that are linked, or may well be once they are dialled."""
+        """Peers that are linked, or may well be once they are dialled; not those that listen on nothing this node dials."""
         return sum(self._is_hopeful(member) for member in self._members.values())
 
     def is_news(self, record: PeerRecord) -> bool:
@@ -93,7 +100,7 @@ class Membership:
         member = self._members.get(peer_id)
         if member is not None:
             member.linked = False
-            member.dial_at = now + backoff_s(0, _FIRST_RETRY_S, self._retry_most_s, self._rng)
+            member.dial_at = now + backoff_s(0, min(_REDIAL_S, self._retry_most_s), self._retry_most_s, self._rng)
 
     def dialling(self, peer_id: PeerId) -> None:
         """A dial has begun; it ends with ``linked`` or ``dial_failed``, and ``dial_over`` in any case."""
@@ -116,31 +123,38 @@ class Membership:
         """Whom to dial now, at most ``most``: those with the fewest failures first, the rest in random order."""
         linked = sum(member.linked for member in self._members.values())
         busy = sum(member.dialling for member in self._members.values())
-        count = min(most - busy, links_wanted - linked - busy)
+        # Who linked to this node while it was still dialling there is no further link to come.
+        coming = sum(member.dialling and not member.linked for member in self._members.values())
+        count = min(most - busy, links_wanted - linked - coming)
         if count <= 0:
             return []
-        due = [
-            member
-            for member in self._members.values()
-            if not member.linked and not member.dialling and member.dial_at <= now and member.record.endpoints
-        ]
+        due = [member for member in self._members.values() if self._is_waiting(member) and member.dial_at <= now]
         self._rng.shuffle(due)
         due.sort(key=lambda member: member.failures)
         return [member.record.peer_id for member in due[:count]]
 
     def next_dial_at(self) -> float | None:
         """When the next dial is due; None when everybody is linked or being dialled."""
-        waiting = [m.dial_at for m in self._members.values() if not m.linked and not m.dialling and m.record.endpoints]
-        return min(waiting, default=None)
+        return min((member.dial_at for member in self._members.values() if self._is_waiting(member)), default=None)
 
     def records(self, most: int) -> Sequence[PeerRecord]:
         """Whom to tell others about: linked peers first, those that were given up never."""
-        known = [member for member in self._members.values() if self._is_hopeful(member)]
+        # Also those that this node cannot dial: others may.
+        known = [member for member in self._members.values() if not self._is_given_up(member)]
         known.sort(key=lambda member: not member.linked)
         return [member.record for member in known[:most]]
 
     def _is_hopeful(self, member: Member) -> bool:
-        return member.linked or member.failures < self._failure_threshold
+        return member.linked or (self._is_dialable(member) and not self._is_given_up(member))
+
+    def _is_given_up(self, member: Member) -> bool:
+        return not member.linked and member.failures >= self._failure_threshold
+
+    def _is_waiting(self, member: Member) -> bool:
+        return not member.linked and not member.dialling and self._is_dialable(member)
+
+    def _is_dialable(self, member: Member) -> bool:
+        return any(self._schemes is None or endpoint.scheme in self._schemes for endpoint in member.record.endpoints)
 
     def _make_room(self) -> bool:
         worst = max((m for m in self._members.values() if not m.linked), key=lambda m: m.failures, default=None)

@@ -45,18 +45,23 @@ class Spreading:
         """``peer`` has it already and need not be told."""
         self._queue.heard(peer, tx_hash)
 
-    def spread(self, push: m.Push, peers: Sequence[int]) -> None:
-        """Pass on a verified transaction to those of ``peers`` that the strategy names; hop 0 is an own one."""
+    def spread(self, push: m.Push, peers: Sequence[int], reach: int = 0) -> None:
+        """Pass on a verified transaction to those of ``peers`` that the strategy names; hop 0 is an own one.
+
+        ``reach``: how many peers it was sent from, as whoever sent it says; 0 when it does not.
+        """
         if not peers:
             return
         size = len(push.transaction.payload)
-        view = View(peers, len(self._linked), self._known)
+        view = View(peers, len(self._linked), self._known, reach)
         if push.hop == 0:
             spread, priority = self._strategy.originate(view, size, self._rng), Priority.OWN
         else:
             spread, priority = self._strategy.relay(view, size, push.hop, self._rng), Priority.RELAY
+        # One object for all of them: it is encoded once.
+        mine = push._replace(reach=len(self._linked))
         for peer in spread.push:
-            self._host.send(peer, push, priority)
+            self._host.send(peer, mine, priority)
         if spread.announce:
             self._announce(push.transaction.hash, size, spread)
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 REPAIR_AFTER_S = 0.25
 """In the direct form announcements only repair what a dying origin left half done: they may gather."""
+REPAIR_FANOUT = 5
+"""To a few, not to all: who takes it up announces it in turn, and what still slips through is left to sync."""
 REPAIR_WAIT_S = 0.5
 """And the push they speak of is almost always still in its origin's queue: asking early only makes duplicates."""
 PULL_WAIT_S = 0.05
@@ -35,7 +37,8 @@ class Mesh:
     """``mesh``: the payload goes out at once, hashes follow to whoever may not have it.
 
     Direct form, while a node is linked to every peer it knows and these are at most ``full_mesh_max_peers``: the origin
-    pushes to all, nobody relays; receivers announce, so that a push cut short by a crash still reaches everybody.
+    pushes to all, nobody relays; receivers announce, so that a push cut short by a crash still reaches everybody. What came
+    from somebody with fewer links than this node has is pushed on: there are peers that its sender cannot reach.
     View form: the origin pushes to all its links, a relay to ``relay_fanout`` of those that lack it, announcing to the rest.
     """
 
@@ -56,8 +59,10 @@ class Mesh:
 
     def relay(self, view: View, size: int, hop: int, rng: Random) -> Spread:
         """Announce in the direct form; push to a few and announce to the rest in the view form."""
+        if 0 < view.reach < view.linked and view.known <= self._full_mesh_max_peers:
+            return self.originate(view, size, rng)
         if self._is_direct(view.linked, view.known):
-            return Spread((), view.peers, REPAIR_AFTER_S)
+            return Spread((), _sample(view.peers, REPAIR_FANOUT, rng), REPAIR_AFTER_S)
         if size > self._eager_max_bytes:
             return Spread((), view.peers, ANNOUNCE_AFTER_S)
         push = _sample(view.peers, self._relay_fanout, rng)

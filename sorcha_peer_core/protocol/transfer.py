@@ -67,4 +67,4 @@ class Transfer:
         assert first is not None
         assert first.header is not None
         transaction = Transaction(first.header, first.header_bytes, first.signature, b"".join(self._parts))
-        return Push(transaction, first.hop)
+        return Push(transaction, first.hop, first.reach)

@@ -195,7 +195,8 @@ class Discovery:
         self._answered_at[peer_id] = now
         records = self._membership.records(min(most, self._config.max_peers_in_list))
         others = [record for record in records if record.peer_id != peer_id]
-        for at in range(0, len(others), _RECORDS_PER_FRAME):
+        # Also with nobody to tell of: an answer is an answer.
+        for at in range(0, max(1, len(others)), _RECORDS_PER_FRAME):
             self._links.send(peer_id, Peers(tuple(others[at : at + _RECORDS_PER_FRAME])))
 
     # Greenlets.
@@ -214,6 +215,7 @@ class Discovery:
             for record in fresh:
                 self._first_seen_at.setdefault(record.peer_id, int(time.time()))
                 self._unsaved.add(record.peer_id)
+            self._links.learned(fresh)
             self._links.broadcast(Peers(tuple(fresh)), but=(source,))
             self._changed()
 

@@ -75,6 +75,8 @@ class Driver:
         self.last_seq = 0
         self.log_grew = Signal()
         """Set whenever arrivals were committed; whoever waits on it clears nothing, a new one takes its place."""
+        self.cursors: dict[PeerId, m.Cursor] = {}
+        """How far each peer's log was read, for the next link to it; filled from the store before ``run``."""
         self.dropped_frames = 0
         self.own_in_flight = 0
         """Own transactions released and not yet committed to the log."""
@@ -223,6 +225,7 @@ class Driver:
         assert self._storage is not None
         outlet = self._outlets.get(peer)
         if outlet is not None:
+            self.cursors[outlet.peer_id] = cursor
             self._storage.add(KeepCursor(outlet.peer_id, cursor))
 
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:

@@ -69,6 +69,10 @@ _SENTENCES: dict[type, Callable[[Any], tuple[int, str]]] = {
     e.StoreFailed: lambda event: (logging.WARNING, f"the store failed: {event.what}"),
     e.Dropped: lambda event: (logging.DEBUG, f"dropped {event.frames} frames for {_by(event.peer_id)}: {event.reason}"),
     e.DialFailed: lambda event: (logging.DEBUG, f"could not link to {event.address} by {event.transport}: {event.reason}"),
+    e.ForeignFetchFailed: lambda event: (
+        logging.INFO,
+        f"transaction {short(event.tx_hash)} was not taken from client {event.client[:40]} at {event.address}: {event.reason}",
+    ),
     e.FetchFailed: lambda event: (
         logging.DEBUG,
         f"transaction {short(event.tx_hash)} was delivered by none of {event.asked} announcers",

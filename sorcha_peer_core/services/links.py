@@ -8,7 +8,9 @@ from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING
 
+import gevent
 from gevent.event import AsyncResult
+from gevent.pool import Pool
 
 from sorcha_peer_core.errors import LinkClosed, LinkTimeout, PeerError, RemoteProtocolError
 from sorcha_peer_core.model import events as e
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 HANDSHAKE_TIMEOUT_S = 5.0
+_LAST_WORDS_S = 0.5
 _NO_BREAKER = BreakerConfig(failures_to_open=1_000_000, open_s=0.0)
+_CLIMBS_AT_ONCE = 8
+"""A peer whose better transports do not answer takes seconds: others need not wait behind it."""
 _SIMULTANEOUS_S = HANDSHAKE_TIMEOUT_S
 """Two links that came up within this time were dialled at the same time, by sides that did not know of each other's."""
 _LINGER_S = 2.0
@@ -98,20 +103,24 @@ class Links:
     # Life.
 
     def start(
-        self, transports: Sequence[Transport], rung_timeout_s: float, breaker: BreakerConfig = _NO_BREAKER
+        self,
+        transports: Sequence[Transport],
+        rung_timeout_s: float,
+        breaker: BreakerConfig = _NO_BREAKER,
+        dial_timeout_s: float = 30.0,
     ) -> list[Endpoint]:
         """Listen on all transports, best first; returns where, each address once. Raises StartError."""
         self._transports = list(transports)
         self._rung_timeout_s = rung_timeout_s
-        self._dialling = Dialling(self._transports, breaker, self._call, self._events)
+        self._dialling = Dialling(self._transports, breaker, self._call, self._events, timeout_s=dial_timeout_s)
         found = [endpoint for transport in self._transports for endpoint in transport.listen(self)]
         return list(dict.fromkeys(found))
 
     def stop(self, grace_s: float) -> None:
         """Close every link, stop listening."""
         self._stopping = True
-        for transport in self._transports:
-            transport.stop(grace_s)
+        # Side by side: each may need all of the grace.
+        gevent.joinall([gevent.spawn(transport.stop, grace_s) for transport in self._transports], raise_error=True)
 
     # Who is linked.
 
@@ -147,11 +156,18 @@ class Links:
         indexes = [peer.index for peer in self._peers.values() if peer.peer_id not in skip]
         self._driver.post(self._driver.broadcast_control, indexes, message)
 
+    def learned(self, records: Iterable[PeerRecord]) -> None:
+        """Genuine records: what linked peers say of themselves now, where to climb to for instance."""
+        for record in records:
+            peer = self._peers.get(record.peer_id)
+            if peer is not None and record.seq > peer.record.seq:
+                peer.record = record
+
     def recheck(self) -> None:
         """End open links whose certificate is no longer acceptable: it was revoked, or its time is over."""
         for peer in list(self._peers.values()):
             link = peer.link
-            objection = self._local.trust.objection(peer.peer_id, peer.record.tls_keys, link.remote_certificate, link.outbound)
+            objection = self._local.trust.objection(peer.peer_id, peer.tls_keys, link.remote_certificate, link.outbound)
             if objection:
                 self._events.emit(e.HandshakeRefused(str(link.remote), objection))
                 link.close(objection)
@@ -163,12 +179,12 @@ class Links:
         return self._dialling.dial(endpoints, expected)
 
     def climb(self) -> None:
-        """Try a better transport for every peer that this node dialled by a lesser one, one after the other; blocks."""
-        for peer in list(self._peers.values()):
-            if self._stopping:
-                return
-            if peer.link.outbound and not self._dialling.is_best(peer):
-                self._dialling.climb(peer)
+        """Try a better transport for every peer that this node dialled by a lesser one, a few at a time; blocks."""
+        Pool(_CLIMBS_AT_ONCE).map(self._climb, list(self._peers.values()))
+
+    def _climb(self, peer: PeerLink) -> None:
+        if not self._stopping and peer.link.outbound and not self._dialling.is_best(peer):
+            self._dialling.climb(peer)
 
     def rungs(self, peer_id: PeerId) -> Sequence[RungView]:
         """What is known of each transport of a peer."""
@@ -185,9 +201,12 @@ class Links:
         try:
             link.send(encode_frame(session.handshake.first(rung, linked=expected in self._peers)))
         except LinkClosed:
+            # Why, the other side may have said in a batch that is not delivered yet.
+            session.outcome.wait(_LAST_WORDS_S)
             # It may have ended before it was known here, and then nothing else would forget it.
             self._drop(link)
-            raise
+            if not session.outcome.ready():
+                raise
         peer_id = session.outcome.get()
         assert isinstance(peer_id, str)
         return PeerId(peer_id)
@@ -242,7 +261,9 @@ class Links:
     def _open(self, link: Link, expected: PeerId | None) -> _Session:
         handshake = Handshake(self._local, link.outbound, link.channel_binding, expected, link.remote_certificate)
         session = _Session(link, handshake)
-        session.deadline = self._supervisor.spawn_later(HANDSHAKE_TIMEOUT_S, "handshake timeout", self._give_up, session)
+        # A dialler has other transports to try: one that takes the dial and then carries nothing is passed over as soon.
+        timeout_s = min(HANDSHAKE_TIMEOUT_S, self._rung_timeout_s) if link.outbound else HANDSHAKE_TIMEOUT_S
+        session.deadline = self._supervisor.spawn_later(timeout_s, "handshake timeout", self._give_up, session)
         self._sessions[link] = session
         return session
 
@@ -277,7 +298,7 @@ class Links:
             session.peer = self._link_up(session.link, record, hello.log_epoch, session.handshake.rung)
         else:
             session.peer = peer
-            peer.record = record
+            peer.record, peer.tls_keys, peer.log_epoch = record, record.tls_keys, hello.log_epoch
             self._choose(peer, session)
         session.call_off_deadline()
         session.outcome.set(record.peer_id)
@@ -285,19 +306,25 @@ class Links:
     def _choose(self, peer: PeerLink, session: _Session) -> None:
         """Two links to one peer: both sides keep the same one."""
         old, new = peer.link, session.link
-        keep_new = self._is_better(peer, session)
+        given_up = self._is_given_up(peer, session)
+        keep_new = given_up or self._is_better(peer, session)
         if keep_new:
             peer.switch(new, session.handshake.rung)
+        if given_up:
+            # It may have restarted: nothing that was under way can be counted on, and its log may be another.
+            self._driver.link_down(peer.index)
+            self._tell_core(peer)
         retired = old if keep_new else new
         # Two links of one dialler may come up here in another order than there: it decides, the listener waits longer.
         linger_s = _LINGER_S if retired.outbound else 2 * _LINGER_S
         self._supervisor.spawn_later(linger_s, "linger", self._retire, peer, retired)
 
+    def _is_given_up(self, peer: PeerLink, session: _Session) -> bool:
+        """Whether the dialler of a new link no longer believes in the old one, whatever that looks like from here."""
+        return not session.handshake.linked and monotonic() - peer.since_s > _SIMULTANEOUS_S
+
     def _is_better(self, peer: PeerLink, session: _Session) -> bool:
         """The better rung stays; of equal ones that dialled by the smaller id, and of one dialler's two the newer."""
-        if not session.handshake.linked and monotonic() - peer.since_s > _SIMULTANEOUS_S:
-            # The dialler has given up the old one, whatever it looks like from here.
-            return True
         smaller_dials = self._local.identity.peer_id < peer.peer_id
         old = (peer.rung, peer.link.outbound != smaller_dials)
         new = (session.handshake.rung, session.link.outbound != smaller_dials)
@@ -314,10 +341,7 @@ class Links:
         peer.on_given_up = lambda reason: self._given_up(peer, reason)
         self._peers[record.peer_id] = peer
         self._supervisor.spawn(f"sender to {short(record.peer_id)}", self._run_sender, peer)
-        cursor = self._cursor_of(record.peer_id)
-        if cursor is None or cursor.log_epoch != log_epoch:
-            cursor = Cursor(log_epoch, 0)
-        self._driver.link_up(index, peer, cursor)
+        self._tell_core(peer)
         self._events.emit(e.PeerLinked(record.peer_id, link.transport, link.outbound, str(link.remote)))
         self.on_linked(peer)
         return peer
@@ -326,6 +350,12 @@ class Links:
         # What was dialled says something about the way there; a link that came in says nothing about ours.
         if peer.link.outbound:
             self._dialling.fell_silent(peer, reason)
+
+    def _tell_core(self, peer: PeerLink) -> None:
+        cursor = self._cursor_of(peer.peer_id)
+        if cursor is None or cursor.log_epoch != peer.log_epoch:
+            cursor = Cursor(peer.log_epoch, 0)
+        self._driver.link_up(peer.index, peer, cursor)
 
     def _dialled_itself(self, refusal: DialledItself) -> None:
         # The dialling end would only hear that it was refused; nobody else can know its nonce.

@@ -32,6 +32,9 @@ class PeerLink:
         self.since_s = monotonic()
         """When the link in use came up."""
         self.record = record
+        """The newest that was heard."""
+        self.tls_keys = record.tls_keys
+        """What its record named when it shook hands last: a link stays what it was when certificates change."""
         self.peer_id: PeerId = record.peer_id
         self.link = link
         self.log_epoch = log_epoch

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _MOST_AT_ONCE = 64
 """About 4 ms of work: more would make the first of a batch wait for the last."""
+_ON_HUB_BYTES = 64 * 1024
+"""And hashing them must not take longer than checking their signatures."""
 _ON_HUB = 2
 """So few cost the hub 0.1 ms; the trip to the other thread and back takes longer (docs/adr/0004)."""
 
@@ -47,7 +49,7 @@ class Verifier:
             self._signal.clear()
             while self._waiting and not self._stopping:
                 batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
-                check = self._rules.flaws if len(batch) <= _ON_HUB else self._check_off_hub
+                check = self._rules.flaws if _is_little(batch) else self._check_off_hub
                 self._done(batch, check(batch, time.time() * 1000))
 
     def stop(self) -> None:
@@ -57,3 +59,7 @@ class Verifier:
 
     def _check_off_hub(self, batch: Sequence[Transaction], now_ms: float) -> list[str | None]:
         return self._thread.call(self._rules.flaws, batch, now_ms)
+
+
+def _is_little(batch: Sequence[Transaction]) -> bool:
+    return len(batch) <= _ON_HUB and sum(len(transaction.payload) for transaction in batch) <= _ON_HUB_BYTES

@@ -4,22 +4,31 @@
         plugin = "pigeon.plugin"
 
         def make_transport(self, port: int = 0) -> Transport:
-            return PigeonTransport(transport_context(port))
+            return PigeonTransport(self.context(port))
+
+    class TestCarrierPigeonUnderSeal(TestCarrierPigeon):
+        credentials = "pigeon_tests.seals:make_credentials"   # MODULE:FUNCTION; called once
 
 Run them in a patched process: ``pytest -p sorcha_peer_core.testing.patched``.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import cache
+from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 import gevent
 import pytest
@@ -29,6 +38,9 @@ from sorcha_peer_core.errors import LinkClosed, LinkTimeout, PeerUnreachable, St
 from sorcha_peer_core.interfaces.service import NotifyAnswer, RegisteredPeer
 from sorcha_peer_core.interfaces.transport import MAX_BATCH_BYTES, Link, Transport, TransportContext
 from sorcha_peer_core.model.peer import Endpoint
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.credentials import Credentials
 
 PATIENCE_S = 10.0
 """How long something may take that should come at once."""
@@ -47,13 +59,13 @@ class EmptyPeerApi:
     def peer_list(self, requesting_peer_id: str, most: int) -> tuple[Sequence[RegisteredPeer], int]:
         return [], 0
 
-    def register(self, peer: RegisteredPeer) -> tuple[bool, str]:
+    def register(self, peer: RegisteredPeer, caller: str = "") -> tuple[bool, str]:
         return False, "this node lists nobody"
 
     def ping(self, peer_id: str) -> None:
         return None
 
-    def notify(self, tx_hash: str, sender_peer_id: str, size: int) -> NotifyAnswer:
+    def notify(self, tx_hash: str, sender_peer_id: str, size: int, *, register_id: str = "", caller: str = "") -> NotifyAnswer:
         return NotifyAnswer(already_known=False, will_request=False)
 
     def payload(self, tx_hash: str) -> bytes | None:
@@ -62,18 +74,37 @@ class EmptyPeerApi:
     def listening(self) -> Iterator[Endpoint]:
         return iter(())
 
+    def when_stopping(self, told: Callable[[], object]) -> None:
+        return None
 
-def transport_context(port: int = 0, host: str = "127.0.0.1") -> TransportContext:
+
+def transport_context(
+    port: int = 0,
+    host: str = "127.0.0.1",
+    settings: Mapping[str, Any] | None = None,
+    credentials: Credentials | None = None,
+) -> TransportContext:
     """What a node would give a transport factory; its peer API is empty."""
     return TransportContext(
         listen=(host, port),
-        settings={},
+        settings=settings or {},
         peer_api=EmptyPeerApi(),
         data_dir=Path(tempfile.gettempdir()),
         max_transaction_bytes=10 * 1024 * 1024,
         streaming_threshold_bytes=1024 * 1024,
         max_connections=16,
+        credentials=credentials,
     )
+
+
+@cache
+def credentials_named(name: str) -> Credentials | None:
+    """What the function MODULE:FUNCTION returns; None for no name."""
+    if not name:
+        return None
+    module, _, function = name.partition(":")
+    made: Credentials = getattr(import_module(module), function)()
+    return made
 
 
 class RecordedEvents:
@@ -151,10 +182,18 @@ class TransportSuite:
 
     plugin = ""
     """Module with the ``peer_transports`` hook, for the test with a process of its own; empty leaves that out."""
+    credentials = ""
+    """MODULE:FUNCTION that makes the Credentials of both sides; empty: links are not encrypted."""
+    settings: Mapping[str, Any] = {}
+    """The section ``[plugins.NAME]`` that the transport is made with."""
 
     def make_transport(self, port: int = 0) -> Transport:
         """A transport that does not listen yet, on an address that is the same for the same port."""
         raise NotImplementedError
+
+    def context(self, port: int = 0) -> TransportContext:
+        """What a node would give to the factory of the transport."""
+        return transport_context(port, settings=self.settings, credentials=credentials_named(self.credentials))
 
     def nobody(self) -> Endpoint:
         """An address where nobody listens."""
@@ -196,6 +235,14 @@ class TransportSuite:
         assert pair.dialled.remote == pair.endpoint
         assert pair.endpoint.scheme in pair.dialler.schemes
         assert pair.dialled.channel_binding == pair.accepted.channel_binding
+
+    def test_a_link_is_bound_to_the_certificate_that_its_listener_presented(self, pair: Pair) -> None:
+        credentials = credentials_named(self.credentials)
+        presented = pair.dialled.remote_certificate
+
+        assert bool(presented) == (credentials is not None)
+        assert pair.dialled.channel_binding == (sha256(presented).digest() if presented else b"")
+        assert bool(pair.accepted.remote_certificate) == (credentials is not None and credentials.mode == "ca")
 
     def test_only_the_side_that_was_dialled_is_told_of_the_opening(self, pair: Pair) -> None:
         assert pair.at_listener.opens == [pair.accepted]
@@ -361,8 +408,11 @@ class TransportSuite:
     def test_a_process_with_busy_links_ends_quickly_on_sigterm(self) -> None:
         if not self.plugin:
             pytest.skip("no plugin module is named")
-        command = [sys.executable, "-m", "sorcha_peer_core.testing.transport_process", self.plugin]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        module, settings = "sorcha_peer_core.testing.transport_process", json.dumps(self.settings)
+        command = [sys.executable, "-m", module, self.plugin, settings, self.credentials]
+        # The function that makes credentials may lie where only the test run looks.
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
             assert process.stdout is not None
             assert process.stderr is not None
             assert process.stdout.readline() == b"ready\n"

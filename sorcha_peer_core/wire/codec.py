@@ -129,12 +129,16 @@ def _encode_page(page: m.SyncPage) -> pb.Frame:
 
 def _encode_push(message: m.Push) -> pb.Frame:
     tx = message.transaction
-    return pb.Frame(push=pb.Push(header=tx.header_bytes, signature=tx.signature, payload=tx.payload, hop=message.hop))
+    return pb.Frame(
+        push=pb.Push(header=tx.header_bytes, signature=tx.signature, payload=tx.payload, hop=message.hop, reach=message.reach)
+    )
 
 
 def _encode_chunk(c: m.Chunk) -> pb.Frame:
     return pb.Frame(
-        chunk=pb.Chunk(hash=c.hash, offset=c.offset, data=c.data, header=c.header_bytes, signature=c.signature, hop=c.hop)
+        chunk=pb.Chunk(
+            hash=c.hash, offset=c.offset, data=c.data, header=c.header_bytes, signature=c.signature, hop=c.hop, reach=c.reach
+        )
     )
 
 
@@ -183,12 +187,12 @@ def _decode_hello(h: pb.Hello) -> Hello:
 
 def _decode_push(push: pb.Push) -> m.Push:
     header_bytes = push.header
-    return m.Push(Transaction(decode_header(header_bytes), header_bytes, push.signature, push.payload), push.hop)
+    return m.Push(Transaction(decode_header(header_bytes), header_bytes, push.signature, push.payload), push.hop, push.reach)
 
 
 def _decode_chunk(c: pb.Chunk) -> m.Chunk:
     header = decode_header(c.header) if c.header else None
-    return m.Chunk(_one_hash(c.hash), c.offset, c.data, header, c.header, c.signature, c.hop)
+    return m.Chunk(_one_hash(c.hash), c.offset, c.data, header, c.header, c.signature, c.hop, c.reach)
 
 
 def _one_hash(tx_hash: bytes) -> TxHash:

@@ -68,3 +68,8 @@ def _service(module: Any, name: str) -> dict[str, Method]:
 PEER_DISCOVERY = _service(peer_discovery_pb2, "PeerDiscovery")
 PEER_COMMUNICATION = _service(peer_communication_pb2, "PeerCommunication")
 TRANSACTION_DISTRIBUTION = _service(transaction_distribution_pb2, "TransactionDistribution")
+
+SERVICES = tuple(
+    next(iter(methods.values())).service for methods in (PEER_DISCOVERY, PEER_COMMUNICATION, TRANSACTION_DISTRIBUTION)
+)
+"""Full names of the published services."""

@@ -6,7 +6,7 @@ from google.protobuf.message import DecodeError
 
 from sorcha_peer_core.errors import RemoteProtocolError
 from sorcha_peer_core.model.ids import peer_id_of
-from sorcha_peer_core.model.peer import Endpoint, PeerRecord
+from sorcha_peer_core.model.peer import Endpoint, PeerRecord, is_scheme
 from sorcha_peer_core.wire import session_pb2 as pb
 
 MAX_RECORD_BYTES = 2048
@@ -82,4 +82,5 @@ def printable(text: str, most_chars: int) -> str:
 
 
 def _is_dialable(endpoint: pb.Endpoint) -> bool:
-    return 0 < endpoint.port <= _MAX_PORT and 0 < len(endpoint.host) <= _MAX_HOST_CHARS and endpoint.host.isprintable()
+    has_host = 0 < len(endpoint.host) <= _MAX_HOST_CHARS and endpoint.host.isprintable()
+    return is_scheme(endpoint.scheme) and 0 < endpoint.port <= _MAX_PORT and has_host

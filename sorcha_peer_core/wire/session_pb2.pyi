@@ -155,16 +155,18 @@ class Peers(_message.Message):
     def __init__(self, records: _Optional[_Iterable[_Union[SignedRecord, _Mapping]]] = ...) -> None: ...
 
 class Push(_message.Message):
-    __slots__ = ("header", "signature", "payload", "hop")
+    __slots__ = ("header", "signature", "payload", "hop", "reach")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
     HOP_FIELD_NUMBER: _ClassVar[int]
+    REACH_FIELD_NUMBER: _ClassVar[int]
     header: bytes
     signature: bytes
     payload: bytes
     hop: int
-    def __init__(self, header: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., payload: _Optional[bytes] = ..., hop: _Optional[int] = ...) -> None: ...
+    reach: int
+    def __init__(self, header: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., payload: _Optional[bytes] = ..., hop: _Optional[int] = ..., reach: _Optional[int] = ...) -> None: ...
 
 class Header(_message.Message):
     __slots__ = ("network_id", "payload_hash", "payload_size", "content_type", "register_id", "origin_key", "created_ms", "ttl_s", "nonce")
@@ -219,20 +221,22 @@ class WantChunks(_message.Message):
     def __init__(self, hash: _Optional[bytes] = ..., offset: _Optional[int] = ..., chunks: _Optional[int] = ...) -> None: ...
 
 class Chunk(_message.Message):
-    __slots__ = ("hash", "offset", "data", "header", "signature", "hop")
+    __slots__ = ("hash", "offset", "data", "header", "signature", "hop", "reach")
     HASH_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     HEADER_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     HOP_FIELD_NUMBER: _ClassVar[int]
+    REACH_FIELD_NUMBER: _ClassVar[int]
     hash: bytes
     offset: int
     data: bytes
     header: bytes
     signature: bytes
     hop: int
-    def __init__(self, hash: _Optional[bytes] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ..., header: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., hop: _Optional[int] = ...) -> None: ...
+    reach: int
+    def __init__(self, hash: _Optional[bytes] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ..., header: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., hop: _Optional[int] = ..., reach: _Optional[int] = ...) -> None: ...
 
 class SyncSince(_message.Message):
     __slots__ = ("log_epoch", "after_seq")

@@ -50,6 +50,11 @@ PEER = {
     "bootstrap": True,
     "software": "sorcha-peer/0.1.0",
     "queued_bytes": 0,
+    "link_age_s": 3723.4,
+    "rungs": [
+        {"transport": "grpcstream", "breaker": "closed", "last_error": "", "last_error_age_s": None},
+        {"transport": "rest", "breaker": "closed", "last_error": "", "last_error_age_s": None},
+    ],
 }
 
 

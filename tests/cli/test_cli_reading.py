@@ -123,6 +123,34 @@ def test_peers_shows_a_row_for_each(command, data_dir):
     assert "cd" * 20 in outcome.out
     assert "linked, bootstrap" in outcome.out
     assert "1.2 ms" in outcome.out
+    assert "1 h 2 min" in outcome.out
+    assert "Transports that failed" not in outcome.out
+
+
+def test_peers_shows_why_a_transport_failed_and_that_it_rests(api, command, data_dir):
+    failed = {"transport": "grpcstream", "breaker": "open", "last_error": "no answer to \x1b[2J probes", "last_error_age_s": 12.3}
+    api.peers = [{**api.peers[0], "transport": "rest", "rungs": [failed, *api.peers[0]["rungs"][1:]]}]
+
+    outcome = command("peers", "--data-dir", data_dir)
+
+    [row] = [line for line in outcome.out.splitlines() if "no answer to" in line]
+    assert row.split()[:3] == ["cd" * 20, "grpcstream", "open"]
+    assert row.rstrip().endswith("12 s")
+    assert "\x1b" not in outcome.out
+
+
+def test_peers_of_a_node_that_says_less_are_shown_all_the_same(api, command, data_dir):
+    api.peers = [{key: value for key, value in api.peers[0].items() if key not in ("link_age_s", "rungs")}]
+
+    assert "cd" * 20 in command("peers", "--data-dir", data_dir).out
+
+
+def test_peers_gives_programs_the_rungs_of_each(command, data_dir):
+    outcome = command("peers", "--data-dir", data_dir, "--json")
+
+    [peer] = json.loads(outcome.out)["peers"]
+    assert peer["link_age_s"] == 3723.4
+    assert [rung["transport"] for rung in peer["rungs"]] == ["grpcstream", "rest"]
 
 
 def test_what_a_peer_says_of_itself_cannot_play_with_the_terminal(api, command, data_dir):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sorcha_peer_core.config import Config, NodeSection, PeerDiscoverySection, Section, load_config, to_toml
+from sorcha_peer_core.config import DEFAULT_TRANSPORTS, Config, NodeSection, PeerDiscoverySection, Section, load_config, to_toml
 from sorcha_peer_core.errors import ConfigError
 
 
@@ -18,6 +18,14 @@ def from_toml(tmp_path: Path, text: str, env=None, overrides=None) -> Config:
 
 def test_without_anything_the_defaults_hold():
     assert load_config(None, {}, {}) == Config()
+
+
+def test_by_default_a_node_encrypts_and_listens_to_everybody_on_all_transports_that_ship():
+    config = Config()
+
+    assert config.security.mode == "open"
+    assert config.communication.listen == "[::]:5001"
+    assert config.communication.transports == DEFAULT_TRANSPORTS == ("grpcstream", "grpc", "rest")
 
 
 def test_the_command_line_beats_the_environment_beats_the_file(tmp_path: Path):
@@ -37,6 +45,9 @@ def test_the_command_line_beats_the_environment_beats_the_file(tmp_path: Path):
         ("COMMUNICATION__LISTEN", "[::]:5001", lambda c: c.communication.listen == "[::]:5001"),
         ("COMMUNICATION__CONNECTION_TIMEOUT_S", "1.5", lambda c: c.communication.connection_timeout_s == 1.5),
         ("COMMUNICATION__TRANSPORTS", '["grpc"]', lambda c: c.communication.transports == ("grpc",)),
+        ("SECURITY__MODE", "ca", lambda c: c.security.mode == "ca"),
+        ("PLUGINS__REST__LISTEN", "[::1]:0", lambda c: c.plugins == {"rest": {"listen": "[::1]:0"}}),
+        ("PLUGINS__MAILBOX__POLL_S", "0.5", lambda c: c.plugins == {"mailbox": {"poll_s": 0.5}}),
         ("SECURITY__ALLOW_INSECURE_NETWORK", "true", lambda c: c.security.allow_insecure_network is True),
     ],
 )
@@ -44,7 +55,10 @@ def test_an_environment_variable_is_read_as_its_setting_needs_it(name: str, text
     assert read(load_config(None, {f"SORCHA_PEER__{name}": text, "OTHER": "x"}, {}))
 
 
-@pytest.mark.parametrize("name", ["SORCHA_PEER__", "SORCHA_PEER__NODE", "SORCHA_PEER__NODE__", "SORCHA_PEER____NAME"])
+@pytest.mark.parametrize(
+    "name",
+    [f"SORCHA_PEER__{rest}" for rest in ("", "NODE", "NODE__", "__NAME", "PLUGINS", "PLUGINS__REST", "PLUGINS__REST__")],
+)
 def test_an_environment_variable_that_names_no_setting_is_named(name: str):
     with pytest.raises(ConfigError, match="SECTION__KEY") as caught:
         load_config(None, {name: "x"}, {})
@@ -63,6 +77,8 @@ def test_an_environment_variable_that_names_no_setting_is_named(name: str):
         ("[communication]\nconnection_timeout_s = 0", ["communication.connection_timeout_s", "0", "greater than 0"]),
         ("[communication]\nmax_connections = 'many'", ["communication.max_connections", "'many'", "integer"]),
         ("[communication]\ntransports = []", ["communication.transports", "at least 1"]),
+        ("[transaction_distribution]\nswarm_min_bytes = 1048576", ["swarm_min_bytes", "less than or equal to 1000000"]),
+        ("[communication]\nrung_timeout_s = 0", ["communication.rung_timeout_s", "greater than 0"]),
         ("[transaction_distribution]\nmax_transaction_bytes = 0", ["max_transaction_bytes", "0", "greater than or equal to 1"]),
         ("[peer_discovery]\nbootstrap_nodes = ['x']", ["peer_discovery.bootstrap_nodes.0", "'x'", "HOST:PORT"]),
         ("[peer_discovery]\nbootstrap_nodes = ['x:1#ab']", ["bootstrap_nodes.0", "40 hex digits"]),
@@ -117,6 +133,14 @@ def test_a_written_configuration_explains_every_key():
 
     assert [line.split(" = ")[0] for line in lines] == keys
     assert all("  # " in line for line in lines)
+
+
+def test_the_environment_changes_one_setting_of_a_plugin_and_leaves_the_others(tmp_path: Path):
+    text = '[plugins.rest]\nlisten = "[::]:5002"\npublic_certificate = "proxy.pem"\n'
+
+    config = from_toml(tmp_path, text, {"SORCHA_PEER__PLUGINS__REST__LISTEN": "[::1]:0"})
+
+    assert config.plugins == {"rest": {"listen": "[::1]:0", "public_certificate": "proxy.pem"}}
 
 
 def test_the_settings_of_plugins_are_left_to_them(tmp_path: Path):

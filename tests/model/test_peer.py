@@ -66,9 +66,14 @@ def test_an_endpoint_is_grpc_when_nothing_is_said(text: str, endpoint: Endpoint)
     assert parse_endpoint(text) == endpoint
 
 
-def test_another_scheme_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match="grpc:// or rest://"):
-        parse_endpoint("http://node.example:5001")
+def test_the_scheme_of_a_transport_that_is_not_known_here_is_taken():
+    assert parse_endpoint("mailbox://relay.example:7") == Endpoint("mailbox", "relay.example", 7)
+
+
+@pytest.mark.parametrize("scheme", ["", "GRPC", "5g", "two words", "a/b", "gr\u00fcn", "a" * 33])
+def test_what_is_no_scheme_is_refused(scheme: str):
+    with pytest.raises(ValueError, match="a scheme is a small letter"):
+        parse_endpoint(f"{scheme}://node.example:5001")
 
 
 def test_a_peer_cannot_listen_on_port_0():
@@ -81,7 +86,7 @@ def test_an_endpoint_is_written_as_it_is_read():
 
 
 @settings(derandomize=True, database=None)
-@given(st.builds(Endpoint, st.sampled_from(("grpc", "rest")), st.ip_addresses().map(str), st.integers(1, 65535)))
+@given(st.builds(Endpoint, st.sampled_from(("grpc", "rest", "a+b.c-1")), st.ip_addresses().map(str), st.integers(1, 65535)))
 def test_every_address_comes_back(endpoint: Endpoint):
     assert parse_endpoint(str(endpoint)) == endpoint
 

@@ -69,7 +69,7 @@ def node(host: RecordingHost) -> Node:
 def test_a_submission_is_pushed_to_everybody_and_stored(node: Node):
     node.core.submit(TX, 1.0)
 
-    assert node.host.take_sent() == [(peer, m.Push(TX, 0)) for peer in (ANN, BOB, CAT)]
+    assert node.host.take_sent() == [(peer, m.Push(TX, 0, reach=3)) for peer in (ANN, BOB, CAT)]
     assert node.host.storing == [Storing(TX, 0, True)]
 
 
@@ -228,7 +228,11 @@ def test_wants_are_answered_from_memory_or_from_the_store(node: Node):
     node.hear(BOB, m.Want((TX.hash, other.hash, missing.hash)))
     node.host.play_loaded(node.core, 1.0, [other])
 
-    assert node.host.take_sent() == [(BOB, m.Push(TX, 1)), (BOB, m.Push(other, 1)), (BOB, m.Absent((missing.hash,)))]
+    assert node.host.take_sent() == [
+        (BOB, m.Push(TX, 1, reach=3)),
+        (BOB, m.Push(other, 1, reach=3)),
+        (BOB, m.Absent((missing.hash,))),
+    ]
 
 
 def test_more_wants_than_anybody_honest_has_do_not_reach_the_store(node: Node):
@@ -276,7 +280,7 @@ def test_only_what_fits_into_a_batch_is_sent_whole_however_this_node_fetches_its
 
     node.hear(ANN, m.Want((LARGE.hash, too_large.hash)))
 
-    assert node.host.take_sent() == [(ANN, m.Push(LARGE, 0)), (ANN, m.Absent((too_large.hash,)))]
+    assert node.host.take_sent() == [(ANN, m.Push(LARGE, 0, reach=3)), (ANN, m.Absent((too_large.hash,)))]
 
 
 def test_chunks_whose_envelope_names_another_hash_are_rejected_and_the_next_announcer_is_asked(node: Node):
@@ -433,3 +437,13 @@ def test_a_round_trip_is_measured(host: RecordingHost):
 
     assert node.core.rtt_s(ANN) == 0.25
     assert node.core.rtt_s(BOB) is None
+
+
+def test_what_comes_from_a_peer_with_fewer_links_is_pushed_on(node: Node):
+    node.core.known_peers(3)
+    node.host.take_sent()
+
+    node.hear(ANN, m.Push(TX, 0, reach=1))
+    node.core.verified(TX, None, 1.0)
+
+    assert node.host.take_sent() == [(peer, m.Push(TX, 1, reach=3)) for peer in (BOB, CAT)]

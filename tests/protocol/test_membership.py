@@ -72,7 +72,7 @@ def test_a_link_forgives_and_its_loss_is_mended_soon(members: Membership):
     members.linked(LARGER.peer_id)
     members.unlinked(LARGER.peer_id, now=50.0)
 
-    assert 50.5 <= members.next_dial_at() <= 51.0
+    assert 50.15 <= members.next_dial_at() <= 50.3
     assert members.hopeful == 1
 
 
@@ -135,3 +135,30 @@ def test_others_hear_of_linked_peers_first_and_never_of_those_given_up(members: 
 
     assert members.records(9) == [record(3), record(0), record(2)]
     assert members.records(1) == [record(3)]
+
+
+def test_who_listens_on_nothing_that_can_be_dialled_is_not_dialled_and_not_hoped_for(members: Membership):
+    members.can_dial(["rest"])
+    members.learned(LARGER, 0.0)
+
+    assert members.to_dial(10.0, links_wanted=9, most=9) == []
+    assert members.next_dial_at() is None
+    assert members.hopeful == 0
+
+
+def test_who_cannot_be_dialled_may_link_and_others_are_told_of_it(members: Membership):
+    members.can_dial(["rest"])
+    members.learned(LARGER, 0.0)
+
+    assert members.records(9) == [LARGER]
+    members.linked(LARGER.peer_id)
+    assert members.hopeful == 1
+
+
+def test_a_peer_that_linked_while_it_was_dialled_takes_no_place_from_another(members: Membership):
+    for record in (LARGER, SMALLER):
+        members.learned(record, 0.0)
+    members.dialling(LARGER.peer_id)
+    members.linked(LARGER.peer_id)
+
+    assert members.to_dial(10.0, links_wanted=2, most=9) == [SMALLER.peer_id]

@@ -23,7 +23,7 @@ def test_pieces_in_order_make_the_whole():
 
     assert taken == [True] * 3
     assert whole.complete
-    assert whole.push() == (TX, 3)
+    assert whole.push() == (TX, 3, 0)
 
 
 @pytest.mark.parametrize(

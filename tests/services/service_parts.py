@@ -15,7 +15,7 @@ from sorcha_peer_core.model.transaction import DEFAULT_CONTENT_TYPE, Header, Sub
 from sorcha_peer_core.services.identity import Identity
 from sorcha_peer_core.services.security import RECORD_DOMAIN, TRANSACTION_DOMAIN
 from sorcha_peer_core.services.session import LocalSide
-from sorcha_peer_core.services.tls.trust import InsecureTrust
+from sorcha_peer_core.services.tls.trust import InsecureTrust, Trust
 from sorcha_peer_core.wire.codec import encode_header
 from sorcha_peer_core.wire.records import encode_record
 
@@ -43,9 +43,14 @@ def record_of(
 
 
 def local_side(
-    identity: Identity, record: Callable[[], PeerRecord], *, network_id: str = NETWORK_ID, allowed: Sequence[str] = ()
+    identity: Identity,
+    record: Callable[[], PeerRecord],
+    *,
+    network_id: str = NETWORK_ID,
+    allowed: Sequence[str] = (),
+    trust: Trust | None = None,
 ) -> LocalSide:
-    """What a node without encryption says of itself; its log has epoch 5."""
+    """What a node says of itself, by default one without encryption; its log has epoch 5."""
     return LocalSide(
         identity=identity,
         record=record,
@@ -53,7 +58,7 @@ def local_side(
         max_transaction_bytes=1000,
         log_epoch=5,
         allowed_peers=frozenset(map(PeerId, allowed)),
-        trust=InsecureTrust(),
+        trust=trust or InsecureTrust(),
     )
 
 

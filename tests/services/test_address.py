@@ -46,13 +46,19 @@ def test_hosts_are_told_apart(host, loopback, wildcard):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "node.example"])
 def test_plaintext_beyond_this_machine_is_refused(host):
-    with pytest.raises(ConfigError, match=f"communication.listen is on {host}, and links are not encrypted"):
-        check_plaintext(host, allowed=False)
+    exposed = grpc(host)
+
+    with pytest.raises(ConfigError) as caught:
+        check_plaintext([grpc("127.0.0.1"), exposed], allowed=False)
+
+    assert f"security.mode is 'insecure' and the node would listen on {exposed.authority}" in str(caught.value)
+    assert "security.allow_insecure_network" in str(caught.value)
 
 
 def test_plaintext_on_this_machine_or_with_permission_is_fine():
-    check_plaintext("127.0.0.1", allowed=False)
-    check_plaintext("0.0.0.0", allowed=True)
+    check_plaintext([grpc("127.0.0.1"), grpc("::1")], allowed=False)
+    check_plaintext([grpc("0.0.0.0")], allowed=True)
+    check_plaintext([], allowed=False)
 
 
 def test_a_listener_on_one_address_is_found_there():

@@ -39,6 +39,7 @@ class FakeLinks:
         self.dials: list[tuple[float, Endpoint]] = []
         self.sent: list[tuple[str, object]] = []
         self.told: list[tuple[object, tuple[str, ...]]] = []
+        self.heard_of: list[object] = []
         self.linked = lambda peer: None
         self.unlinked = lambda peer_id: None
 
@@ -66,6 +67,9 @@ class FakeLinks:
 
     def send(self, peer_id, message):
         self.sent.append((peer_id, message))
+
+    def learned(self, records):
+        self.heard_of = [*self.heard_of, *records]
 
     def broadcast(self, message, but=()):
         self.told.append((message, tuple(but)))

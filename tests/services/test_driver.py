@@ -311,6 +311,7 @@ def test_a_cursor_is_kept_under_the_name_of_its_peer(world):
     let_others_run()
 
     assert world.storage == [KeepCursor(alice.peer_id, m.Cursor(5, 6))]
+    assert world.driver.cursors == {alice.peer_id: m.Cursor(5, 6)}
 
 
 def test_a_rejection_names_the_sender_while_it_is_linked(world):

@@ -23,6 +23,11 @@ ALL = [
     (e.TransactionRejected(HASH, ALICE, "why"), logging.WARNING, "rejected transaction 00000000 from peer abababab: why"),
     (e.TransactionRejected(HASH, None, "why"), logging.WARNING, "rejected transaction 00000000 from an unknown peer: why"),
     (e.FetchFailed(HASH, 3), logging.DEBUG, "transaction 00000000 was delivered by none of 3 announcers"),
+    (
+        e.ForeignFetchFailed(HASH, "client-7", "192.0.2.1", "it hung up"),
+        logging.INFO,
+        "transaction 00000000 was not taken from client client-7 at 192.0.2.1: it hung up",
+    ),
     (e.Dropped(ALICE, "full", 4), logging.DEBUG, "dropped 4 frames for peer abababab: full"),
     (e.StateChanged("online", "why"), logging.INFO, "the node is online: why"),
     (e.StoreFailed("the disk is full"), logging.WARNING, "the store failed: the disk is full"),

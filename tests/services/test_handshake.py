@@ -27,8 +27,8 @@ def listener(identity=BOB, binding: bytes = b"channel", **local) -> Handshake:
     return Handshake(side(identity, **local), False, binding)
 
 
-def shake(alice: Handshake, bob: Handshake) -> None:
-    answer = bob.receive(alice.first())
+def shake(alice: Handshake, bob: Handshake, *, rung: int = 0, linked: bool = False) -> None:
+    answer = bob.receive(alice.first(rung, linked))
     assert isinstance(answer, Hello)
     proof = alice.receive(answer)
     assert isinstance(proof, Proof)
@@ -201,3 +201,20 @@ def test_the_record_is_the_one_of_the_moment():
     records.append(record_of(ALICE, seq=2))
 
     assert Handshake(alice, True, b"").first().record.seq == 2
+
+
+def test_both_sides_know_what_the_dialler_says_of_its_links():
+    alice, bob = dialler(), listener()
+
+    shake(alice, bob, rung=2, linked=True)
+
+    assert (alice.rung, alice.linked) == (bob.rung, bob.linked) == (2, True)
+
+
+def test_what_a_listener_says_of_its_links_does_not_count():
+    alice, bob = dialler(), listener()
+    hello = bob.receive(alice.first(rung=1))
+
+    alice.receive(hello._replace(rung=0, linked=True))
+
+    assert (alice.rung, alice.linked) == (1, False)

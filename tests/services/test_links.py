@@ -5,7 +5,8 @@ from __future__ import annotations
 import gevent
 import pytest
 from gevent.event import Event
-from service_parts import NETWORK_ID, RecordingLink, identities, let_others_run, local_side, record_of, wait_until
+from link_parts import Rung, linked
+from service_parts import RecordingLink, identities, let_others_run, local_side, record_of, wait_until
 
 from sorcha_peer_core.builtin.memory_transport import MemoryNetwork, MemoryTransport
 from sorcha_peer_core.errors import LinkClosed, LinkTimeout, PeerUnreachable
@@ -14,107 +15,8 @@ from sorcha_peer_core.model.messages import Cursor, Goodbye, Ping
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.services import links as module
-from sorcha_peer_core.services.events import EventBus
-from sorcha_peer_core.services.links import Links
 from sorcha_peer_core.services.session import DialledItself, Handshake, HandshakeRefused
-from sorcha_peer_core.services.supervisor import Supervisor
 from sorcha_peer_core.wire.codec import decode_batch, encode_frame
-
-
-class RecordingDriver:
-    """What the links tell the owner of the core."""
-
-    def __init__(self) -> None:
-        self.up: dict[int, Cursor] = {}
-        self.ups = 0
-        self.heard: list[tuple[int, object]] = []
-
-    def link_up(self, index, outlet, cursor):
-        self.up[index] = cursor
-        self.ups += 1
-
-    def link_down(self, index):
-        del self.up[index]
-
-    def received(self, index, messages, size):
-        self.heard += [(index, message) for message in messages]
-
-
-class Side:
-    """The links of one node."""
-
-    def __init__(self, network, identity, *, transports=None, max_connections=8, allowed=(), network_id=NETWORK_ID, cursors=None):
-        self.identity = identity
-        self.peer_id = identity.peer_id
-        self.events: list[object] = []
-        bus = EventBus()
-        bus.subscribe(self.events.append)
-        self.supervisor = Supervisor()
-        self.driver = RecordingDriver()
-        self.record = record_of(identity, network_id=network_id)
-        self.links = Links(
-            local_side(identity, lambda: self.record, network_id=network_id, allowed=allowed),
-            self.driver,
-            bus,
-            self.supervisor,
-            max_connections=max_connections,
-            cursor_of=(cursors or {}).get,
-        )
-        self.transports = transports or [MemoryTransport(network, "memory")]
-        self.endpoints = self.links.start(self.transports, 1.0)
-        self.record = record_of(identity, tuple(self.endpoints), network_id=network_id)
-
-    @property
-    def endpoint(self):
-        return self.endpoints[0]
-
-    @property
-    def sessions(self):
-        return self.links._sessions
-
-    def dial(self, other, expected=None):
-        return self.links.dial([other.endpoint], expected)
-
-    def say(self, other, *numbers):
-        peer = self.links.peers[other.peer_id]
-        for number in numbers:
-            frame = encode_frame(Ping(number))
-            peer.queue.put(frame, len(frame), Priority.CONTROL)
-        peer.wake()
-
-    @property
-    def pings(self):
-        return [message.nonce for _, message in self.driver.heard if isinstance(message, Ping)]
-
-    def told(self, kind):
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def stop(self):
-        self.links.stop(1.0)
-        self.supervisor.stop(0.5)
-
-
-@pytest.fixture
-def network():
-    return MemoryNetwork()
-
-
-@pytest.fixture
-def side(network):
-    sides = []
-
-    def make(number, **changes):
-        sides.append(Side(network, identities(9)[number], **changes))
-        return sides[-1]
-
-    yield make
-    for each in sides:
-        each.stop()
-        assert each.supervisor.failed == []
-
-
-def linked(*sides):
-    return all(a is b or b.peer_id in a.links.peers for a in sides for b in sides)
 
 
 def test_a_dial_links_both_sides(side):
@@ -315,7 +217,6 @@ def test_a_silent_dialler_loses_its_link(side, network, monkeypatch):
 
 def test_a_link_that_has_ended_before_it_is_known_is_forgotten(side):
     """Its ``closed`` came first, so nothing else would ever take it out, and the node would fill up with ghosts."""
-    alice = side(0)
 
     class Ghostly:
         name, schemes = "ghostly", ("ghost",)
@@ -332,7 +233,7 @@ def test_a_link_that_has_ended_before_it_is_known_is_forgotten(side):
         def stop(self, grace_s):
             pass
 
-    alice.links._transports.append(Ghostly())
+    alice = side(0, transports=[Ghostly()])
 
     with pytest.raises(LinkClosed):
         alice.links.dial([Endpoint("ghost", "house", 1)], None)
@@ -342,8 +243,9 @@ def test_a_link_that_has_ended_before_it_is_known_is_forgotten(side):
 
 def test_the_next_transport_is_tried_when_the_first_cannot_reach(side, network):
     other_network = MemoryNetwork()
-    alice = side(0, transports=[MemoryTransport(other_network, "memory"), MemoryTransport(network, "memory")])
-    alice.transports[0].name = "first"
+    first = MemoryTransport(other_network, "memory")
+    first.name = "first"
+    alice = side(0, transports=[first, MemoryTransport(network, "memory")])
     bob = side(1)
 
     assert alice.dial(bob) == bob.peer_id
@@ -553,6 +455,21 @@ def test_stop_closes_every_link_and_refuses_new_ones(side):
     wait_until(lambda: not alice.links.peers and not bob.links.peers, "nobody is linked")
     with pytest.raises((PeerUnreachable, LinkClosed)):
         carol.dial(bob)
+
+
+def test_transports_are_stopped_side_by_side(side, network):
+    """Each may need all of the grace."""
+    begun = [Event(), Event()]
+
+    class Slow(Rung):
+        def stop(self, grace_s):
+            mine, other = begun if self.name == "first" else reversed(begun)
+            mine.set()
+            assert other.wait(2.0), "the other one waits for this one"
+
+    alice = side(0, transports=[Slow(network, "first"), Slow(network, "second")])
+
+    alice.links.stop(1.0)
 
 
 def test_handshakes_that_are_over_leave_no_timer_behind(side):

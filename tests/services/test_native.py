@@ -90,3 +90,11 @@ def test_stop_leaves_no_thread_behind():
 
     assert thread._pool.size == 0
     assert threading.active_count() >= 1
+
+
+def test_a_call_that_fails_prints_nothing(thread, capfd):
+    """Whoever called gets the error; gevent would print its traceback as well."""
+    with pytest.raises(ZeroDivisionError):
+        thread.call(lambda: 1 / 0)
+
+    assert capfd.readouterr() == ("", "")

@@ -9,7 +9,7 @@ import time
 import gevent
 import pytest
 from gevent import Greenlet
-from node_parts import Village, everywhere, held_by, submit, wait_for_links
+from node_parts import everywhere, held_by, submit, wait_for_links
 from service_parts import FailingNow, hashes_of, sealed, wait_until
 
 from sorcha_peer_core.builtin.memory_store import MemoryStore
@@ -17,13 +17,6 @@ from sorcha_peer_core.builtin.sqlite_store import build_sqlite_store
 from sorcha_peer_core.errors import QueueFull, StartError, StoreError
 from sorcha_peer_core.model.transaction import Arrival
 from sorcha_peer_core.services import storage as storage_module
-
-
-@pytest.fixture
-def village(tmp_path):
-    village = Village(tmp_path)
-    yield village
-    village.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -299,7 +292,7 @@ def test_a_node_whose_heart_fails_says_so_and_can_still_be_stopped(village, capl
     node, broken = village.node(1), []
     node.on_broken = broken.append
 
-    node._driver.post(lambda: 1 / 0)
+    node._assembled.driver.post(lambda: 1 / 0)
 
     wait_until(lambda: broken, "it says so")
     assert broken == ["an internal error ended its driver; the log has more"]
@@ -318,7 +311,9 @@ def test_peers_are_shown_with_how_they_are_linked(village):
     [view] = second.peers()
 
     assert (view.name, view.status, view.direction, view.is_bootstrap) == ("node 1", "linked", "outbound", True)
-    assert view.address == "memory:1"
+    assert view.address == "127.0.0.1:1"
+    assert view.link_age_s >= 0
+    assert [rung.transport for rung in view.rungs] == ["memory"]
     assert first.status().state == second.status().state == "online"
 
 

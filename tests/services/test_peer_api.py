@@ -12,6 +12,7 @@ from sorcha_peer_core.model.ids import tx_hash_of
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.services import peer_api as module
 from sorcha_peer_core.services.peer_api import NodePeerApi
+from sorcha_peer_core.services.registrations import Registrations
 
 PAYLOADS = {tx_hash_of(b"stored"): b"stored"}
 OWN = record_of(identity_of(1), (Endpoint("rest", "192.0.2.1", 5002), Endpoint("grpc", "192.0.2.1", 5001)))
@@ -25,10 +26,46 @@ def clock(monkeypatch):
     return clock
 
 
+class RecordedFetch:
+    """Takes what it is told to take, and remembers it."""
+
+    def __init__(self) -> None:
+        self.takes = True
+        self.taken = []
+        self.prepared = []
+        self.stopped = False
+
+    def prepare(self, registration):
+        self.prepared.append((registration.peer.peer_id, registration.caller))
+
+    def take(self, tx_hash, offer):
+        if self.takes:
+            self.taken.append((tx_hash, offer.registration.peer.peer_id, offer.size_bytes, offer.register_id))
+        return self.takes
+
+    def stop(self):
+        self.stopped = True
+
+
 @pytest.fixture
-def api(clock):
+def fetch():
+    return RecordedFetch()
+
+
+@pytest.fixture
+def api(clock, fetch):
+    return make_api(clock, fetch)
+
+
+def make_api(clock, fetch, own=OWN, linked=LINKED):
     return NodePeerApi(
-        own=lambda: OWN, linked=lambda: LINKED, load=PAYLOADS.get, is_known=PAYLOADS.__contains__, max_transaction_bytes=1000
+        own=lambda: own,
+        linked=lambda: linked,
+        load=PAYLOADS.get,
+        is_known=PAYLOADS.__contains__,
+        max_transaction_bytes=1000,
+        fetch=fetch,
+        registrations=Registrations(lambda: clock.now),
     )
 
 
@@ -44,8 +81,8 @@ def test_the_node_describes_itself_by_its_grpc_endpoint(api, clock):
     assert own.last_seen_at == clock.now
 
 
-def test_a_peer_without_a_grpc_endpoint_has_no_address():
-    api = NodePeerApi(lambda: record_of(identity_of(1)), lambda: [], PAYLOADS.get, PAYLOADS.__contains__, 1)
+def test_a_peer_without_a_grpc_endpoint_has_no_address(clock, fetch):
+    api = make_api(clock, fetch, own=record_of(identity_of(1)), linked=[])
 
     assert (api.own().address, api.own().port, api.own().protocols) == ("", 0, [])
 
@@ -96,31 +133,19 @@ def test_the_time_of_a_registration_is_not_the_clients_word(api, clock):
     assert api.peer_list("", 0)[0][-1].last_seen_at == clock.now
 
 
-@pytest.mark.parametrize("changes", [{"peer_id": ""}, {"address": ""}])
-def test_a_registration_needs_a_name_and_an_address(api, changes):
-    assert api.register(client("foreign", **changes)) == (False, "peer_id and address are needed")
-
-
-@pytest.mark.parametrize(
-    "changes", [{"peer_id": "x" * 256}, {"address": "x" * 256}, {"protocols": ["x" * 256]}, {"protocols": ["x"] * 17}]
-)
-def test_a_registration_of_unreasonable_size_is_refused(api, changes):
-    done, why = api.register(client("foreign", **changes))
+@pytest.mark.parametrize("peer_id", [OWN.peer_id, LINKED[0].peer_id])
+def test_nobody_registers_under_the_id_of_a_node(api, peer_id):
+    done, why = api.register(client(peer_id))
 
     assert not done
-    assert "at most 255 characters" in why
+    assert "id of a node" in why
 
 
-def test_a_full_list_takes_nobody_new_until_somebody_goes(api, clock, monkeypatch):
-    monkeypatch.setattr(module, "_MOST_REGISTERED", 2)
-    api.register(client("a"))
-    api.register(client("b"))
+def test_a_registration_that_is_taken_is_dialled_back(api, fetch):
+    api.register(client("foreign"), "198.51.100.7")
+    api.register(client(""), "198.51.100.7")
 
-    assert api.register(client("c")) == (False, "the list of registered clients is full")
-    assert api.register(client("a"))[0], "who is listed may register again"
-
-    clock.now += 4000
-    assert api.register(client("c"))[0]
+    assert fetch.prepared == [("foreign", "198.51.100.7")]
 
 
 def test_a_payload_is_given_by_its_name(api):
@@ -136,9 +161,58 @@ def test_something_that_is_no_hash_is_an_error(api, name):
         api.notify(name, "foreign", 1)
 
 
-def test_a_notification_is_answered_with_whether_it_is_known(api):
-    assert api.notify(tx_hash_of(b"stored").hex(), "foreign", 6) == NotifyAnswer(True, False)
-    assert api.notify(tx_hash_of(b"other").hex(), "foreign", 5) == NotifyAnswer(False, False)
+def test_what_is_known_is_not_fetched(api, fetch):
+    api.register(client("foreign"), "198.51.100.7")
+
+    answer = api.notify(tx_hash_of(b"stored").hex(), "foreign", 6, caller="198.51.100.7")
+
+    assert answer == NotifyAnswer(already_known=True, will_request=False)
+    assert fetch.taken == []
+
+
+def test_what_a_registered_client_notifies_is_fetched(api, fetch):
+    api.register(client("foreign"), "198.51.100.7")
+
+    answer = api.notify(tx_hash_of(b"other").hex(), "foreign", 5, register_id="r", caller="198.51.100.7")
+
+    assert answer == NotifyAnswer(already_known=False, will_request=True)
+    assert fetch.taken == [(tx_hash_of(b"other"), "foreign", 5, "r")]
+
+
+def test_what_is_not_taken_is_answered_so(api, fetch):
+    api.register(client("foreign"), "198.51.100.7")
+    fetch.takes = False
+
+    answer = api.notify(tx_hash_of(b"other").hex(), "foreign", 5, caller="198.51.100.7")
+
+    assert answer == NotifyAnswer(already_known=False, will_request=False)
+
+
+@pytest.mark.parametrize(("sender", "caller"), [("stranger", "198.51.100.7"), ("foreign", "198.51.100.8"), ("foreign", "")])
+def test_nobody_notifies_in_the_name_of_another(api, fetch, sender, caller):
+    api.register(client("foreign"), "198.51.100.7")
+
+    answer = api.notify(tx_hash_of(b"other").hex(), sender, 5, caller=caller)
+
+    assert answer == NotifyAnswer(already_known=False, will_request=False)
+    assert fetch.taken == []
+
+
+@pytest.mark.parametrize("register_id", ["x" * 65, "line\nbreak"])
+def test_a_register_id_that_no_transaction_could_have_is_an_error(api, register_id):
+    with pytest.raises(ValueError, match="register_id"):
+        api.notify(tx_hash_of(b"other").hex(), "foreign", 5, register_id=register_id)
+
+
+def test_a_stop_ends_the_fetches_and_tells_whoever_wants_to_know_once(api, fetch):
+    told = []
+    api.when_stopping(lambda: told.append("stopping"))
+
+    api.stop()
+    api.stop()
+
+    assert fetch.stopped
+    assert told == ["stopping"]
 
 
 def test_it_tells_where_the_node_listens(api):

@@ -158,3 +158,26 @@ def test_a_closed_link_wakes_a_blocked_sender(running):
 
     assert greenlet.dead
     assert link.batches == []
+
+
+def test_who_is_given_up_is_told_before_the_link_is_closed(running):
+    link = RecordingLink()
+    peer, _ = running(link)
+    told = []
+    peer.on_given_up = lambda reason: told.append((reason, link.closed))
+
+    peer.close("no answer to probes")
+
+    assert told == [("no answer to probes", "")]
+    assert link.closed == "no answer to probes"
+
+
+def test_a_link_that_takes_the_place_of_another_has_its_own_rung_and_age(running):
+    peer, _ = running(RecordingLink())
+    peer.since_s -= 60.0
+    before = peer.since_s
+
+    peer.switch(RecordingLink(), rung=2)
+
+    assert peer.rung == 2
+    assert peer.since_s >= before + 60.0

@@ -59,6 +59,22 @@ def test_what_is_added_is_answered_with_its_flaw(running, done):
     assert answers == [(good, None), (bad, "it belongs to the network 'other'")]
 
 
+@pytest.mark.parametrize(
+    ("payloads", "calls"),
+    [([b"a"], 0), ([b"a", b"b"], 0), ([b"a", b"b", b"c"], 1), ([bytes(64 * 1024)], 0), ([bytes(64 * 1024 + 1)], 1)],
+    ids=["one", "two", "three", "64 KiB", "more than 64 KiB"],
+)
+def test_only_what_is_few_and_small_is_checked_on_the_hub(running, done, payloads, calls):
+    thread = InlineThread()
+    verifier = running(thread)
+
+    for payload in payloads:
+        verifier.add(sealed(payload))
+
+    wait_until(lambda: sum(len(batch) for batch, _ in done) == len(payloads), "all are answered")
+    assert thread.calls == calls
+
+
 def test_what_comes_while_one_batch_is_checked_gathers_into_the_next(running, done):
     transactions = [sealed(bytes([number])) for number in range(1, 12)]
     thread = HeldThread()

@@ -57,7 +57,7 @@ RECORDS = st.builds(
 MESSAGES = {
     "hello": st.builds(
         Hello, U32, U32, TEXTS, RECORDS, st.binary(max_size=32), st.binary(max_size=64), U32, U32,
-        st.lists(U32, max_size=4).map(tuple), st.floats(0, 1e15, allow_nan=False), U63,
+        st.lists(U32, max_size=4).map(tuple), st.floats(0, 1e15, allow_nan=False), U63, U32, st.booleans(),
     ),
     "proof": st.builds(Proof, st.binary(max_size=64)),
     "goodbye": st.builds(m.Goodbye, st.text(alphabet=st.characters(categories=("L", "N", "P")), max_size=200)),
@@ -65,7 +65,7 @@ MESSAGES = {
     "pong": st.builds(m.Pong, U64),
     "peers_request": st.builds(m.PeersRequest, U32),
     "peers": st.builds(m.Peers, st.lists(RECORDS, max_size=3).map(tuple)),
-    "push": st.builds(m.Push, st.builds(_transaction, HEADERS, st.binary(max_size=64), st.binary(max_size=200)), U32),
+    "push": st.builds(m.Push, st.builds(_transaction, HEADERS, st.binary(max_size=64), st.binary(max_size=200)), U32, U32),
     "announce": st.builds(m.Announce, ANNOUNCED),
     "want": st.builds(m.Want, HASH_LISTS),
     "absent": st.builds(m.Absent, HASH_LISTS),

@@ -8,6 +8,8 @@ from typing import Any
 
 import grpc
 
+from sorcha_transport_grpc.addresses import remote_of
+
 log = logging.getLogger(__name__)
 
 _INTERNAL = "internal error"
@@ -19,6 +21,37 @@ class Refused(Exception):
     def __init__(self, code: grpc.StatusCode, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class Places:
+    """How many calls of a kind are answered at a time; entering beyond that raises Refused.
+
+    Every call that is being answered holds a worker, and links need workers, too.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def __enter__(self) -> None:
+        if self._left <= 0:
+            raise Refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many calls of this kind at a time; try again")
+        self._left -= 1
+
+    def __exit__(self, *_: object) -> None:
+        self._left += 1
+
+
+def answering_caller(answer: Callable[[Any, str], Any]) -> Callable[[Any, Any], Any]:
+    """The same as ``answering`` around a function of the request and the address that it came from."""
+
+    def handle(request: Any, context: Any) -> Any:
+        try:
+            return answer(request, remote_of(context.peer()).host)
+        except Exception as error:
+            code, sentence = _status_of(error, answer)
+        context.abort(code, sentence)
+
+    return handle
 
 
 def answering(answer: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sorcha_peer_core.interfaces.service import PeerApi, RegisteredPeer
 from sorcha_peer_core.wire import peer_discovery_pb2 as pb
 from sorcha_peer_core.wire.methods import PEER_DISCOVERY
-from sorcha_transport_grpc.answering import answering
+from sorcha_transport_grpc.answering import answering, answering_caller
 
 if TYPE_CHECKING:
     from sorcha_transport_grpc.endpoint import GrpcEndpoint
@@ -22,7 +22,7 @@ def serve_discovery(endpoint: GrpcEndpoint, api: PeerApi, clock: Callable[[], fl
     """Put the service on the endpoint; ``clock`` tells Unix seconds."""
     service = _Discovery(api, clock)
     endpoint.serve(PEER_DISCOVERY["GetPeerList"], answering(service.get_peer_list))
-    endpoint.serve(PEER_DISCOVERY["RegisterPeer"], answering(service.register_peer))
+    endpoint.serve(PEER_DISCOVERY["RegisterPeer"], answering_caller(service.register_peer))
     endpoint.serve(PEER_DISCOVERY["Ping"], answering(service.ping))
     endpoint.serve(PEER_DISCOVERY["ExchangePeers"], answering(service.exchange_peers))
 
@@ -36,10 +36,10 @@ class _Discovery:
         peers, total = self._api.peer_list(request.requesting_peer_id, request.max_peers)
         return pb.PeerListResponse(peers=_infos(peers), total_peers=total)
 
-    def register_peer(self, request: pb.RegisterPeerRequest) -> pb.RegisterPeerResponse:
+    def register_peer(self, request: pb.RegisterPeerRequest, caller: str) -> pb.RegisterPeerResponse:
         info = request.peer_info
         problem = _problem_of(info)
-        success, message = (False, problem) if problem else self._api.register(_registered(info))
+        success, message = (False, problem) if problem else self._api.register(_registered(info), caller)
         return pb.RegisterPeerResponse(success=success, message=message)
 
     def ping(self, request: pb.PingRequest) -> pb.PingResponse:

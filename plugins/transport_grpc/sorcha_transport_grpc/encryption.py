@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ssl import PEM_cert_to_DER_cert
+from ssl import DER_cert_to_PEM_cert, PEM_cert_to_DER_cert
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import grpc
@@ -37,13 +37,15 @@ def server_credentials(credentials: Credentials) -> grpc.ServerCredentials:
     presented = [first.revision]
 
     def refreshed() -> Any:
-        # gRPC calls this on a thread of its own for every connection; None means nothing has changed.
+        # gRPC calls this on a native thread for every connection: nothing in here may wait or log. None: nothing has changed.
         now = credentials.server()
         if now.revision == presented[0]:
             return None
+        changed = _configuration(now)
         presented[0] = now.revision
-        return _configuration(now)
+        return changed
 
+    # Whether clients present one is a matter of the mode, and a node changes that with a restart only.
     return grpc.dynamic_ssl_server_credentials(
         _configuration(first), refreshed, require_client_authentication=bool(first.client_roots_pem)
     )
@@ -58,7 +60,10 @@ def open_channel(remote: Endpoint, options: list[tuple[str, Any]], credentials: 
     if credentials is None:
         return Channel(grpc.insecure_channel(target_of(remote), options=options), Security())
     tls = credentials.client(remote.host, remote.port, timeout_s)
-    secret = grpc.ssl_channel_credentials(tls.roots_pem, tls.key_pem or None, tls.certificate_pem or None)
+    # Only the certificate seen, also under an authority: a channel connects again by itself, and the server it then finds
+    # would get the link's token. That another member of the network stands there must not be enough.
+    pinned = DER_cert_to_PEM_cert(tls.server_certificate_der).encode("ascii")
+    secret = grpc.ssl_channel_credentials(pinned, tls.key_pem or None, tls.certificate_pem or None)
     named = [*options, ("grpc.ssl_target_name_override", tls.server_name)]
     channel = grpc.secure_channel(target_of(remote), secret, options=named)
     return Channel(channel, Security(tls.binding, tls.server_certificate_der))

@@ -19,6 +19,8 @@ from sorcha_transport_grpc.runtime import prepare
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sorcha_transport_grpc.foreign import GrpcForeignClient
+
 log = logging.getLogger(__name__)
 
 _SHARED_KEY = "sorcha_transport_grpc.endpoint"
@@ -54,6 +56,11 @@ _SERVER_OPTIONS = [
     ("grpc.so_reuseport", 0),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.http2.max_ping_strikes", 0),
+    # Whoever connects and then says nothing, in the TLS handshake or after it, costs a descriptor for so long and no longer.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 75_000),
+    # A link needs two calls at a time over a connection of its own.
+    ("grpc.max_concurrent_streams", 32),
 ]
 
 
@@ -65,6 +72,7 @@ class GrpcEndpoint:
         self.max_payload_bytes = max(MAX_BATCH_BYTES, context.max_transaction_bytes)
         self._context = context
         self._handlers = _Handlers()
+        self._add_ons: list[Callable[[Any], object]] = []
         self._server: Any = None
         self._listening: Endpoint | None = None
         self._users: set[object] = set()
@@ -93,9 +101,32 @@ class GrpcEndpoint:
         """
         self._handlers.add(method, behaviour)
 
+    def add(self, add_to_server: Callable[[Any], object]) -> None:
+        """Have ``add_to_server(server)`` called whenever a server is made, for services that come with their own code."""
+        self._add_ons.append(add_to_server)
+
     def channel_to(self, remote: Endpoint, timeout_s: float) -> Channel:
         """A new channel of the caller's own, to be closed by it. Raises a TransportError when TLS does not come about."""
         return open_channel(remote, _CHANNEL_OPTIONS, self._context.credentials, timeout_s)
+
+    def foreign_channel_to(self, remote: Endpoint, timeout_s: float, most_bytes: int, *, encrypted: bool) -> Channel:
+        """The same to somebody who is no node, and who sends at most ``most_bytes`` in a message."""
+        limit = ("grpc.max_receive_message_length", most_bytes)
+        options = [limit if name == limit[0] else (name, value) for name, value in _CHANNEL_OPTIONS]
+        return open_channel(remote, options, self._context.credentials if encrypted else None, timeout_s)
+
+    @property
+    def foreign_client(self) -> GrpcForeignClient:
+        """Asks clients that are no nodes."""
+        from sorcha_transport_grpc.foreign import GrpcForeignClient
+
+        api = self._context.peer_api
+        return GrpcForeignClient(self, lambda: api.own().peer_id, self._context.streaming_threshold_bytes)
+
+    @property
+    def encryption(self) -> str:
+        """open | ca; empty where nothing is encrypted."""
+        return self._context.credentials.mode if self._context.credentials else ""
 
     def security_of(self, context: Any) -> Security:
         """What is known of the encryption of a call that came in."""
@@ -118,9 +149,13 @@ class GrpcEndpoint:
         if problem:
             raise StartError(f"cannot listen on {wanted.authority}: {problem}")
         # Under gevent the workers are greenlets. Every inbound link holds one or two of them for all its life.
-        workers = ThreadPoolExecutor(_WORKERS_PER_LINK * self._context.max_connections + _SPARE_WORKERS)
+        most_calls = _WORKERS_PER_LINK * self._context.max_connections + _SPARE_WORKERS
+        workers = ThreadPoolExecutor(most_calls)
         options = [*_SERVER_OPTIONS, ("grpc.max_send_message_length", self.max_payload_bytes + _SLACK_BYTES)]
-        server = grpc.server(workers, handlers=[self._handlers], options=options)
+        # A call that found no worker would wait, with its message in memory.
+        server = grpc.server(workers, handlers=[self._handlers], options=options, maximum_concurrent_rpcs=most_calls)
+        for add_to_server in self._add_ons:
+            add_to_server(server)
         try:
             port = self._add_port(server, wanted)
         except RuntimeError as error:
@@ -141,12 +176,16 @@ def endpoint_of(context: TransportContext) -> GrpcEndpoint:
     """The endpoint of this node; made at the first call, with the classic services on it."""
     from sorcha_transport_grpc.discovery_service import serve_discovery
     from sorcha_transport_grpc.distribution_service import serve_distribution
+    from sorcha_transport_grpc.health_service import serve_health
+    from sorcha_transport_grpc.reflection_service import serve_reflection
 
     endpoint: GrpcEndpoint | None = context.shared.get(_SHARED_KEY)
     if endpoint is None:
         endpoint = context.shared[_SHARED_KEY] = GrpcEndpoint(context)
         serve_discovery(endpoint, context.peer_api)
         serve_distribution(endpoint, context.peer_api)
+        serve_health(endpoint, context.peer_api)
+        serve_reflection(endpoint)
     return endpoint
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,7 @@ import grpc
 from sorcha_peer_core.errors import LinkTimeout, NotOffered, PeerUnreachable, TransportError
 from sorcha_peer_core.model.peer import Endpoint
 
+_LEAST_S = 0.1
 _NOT_SPOKEN = (
     grpc.StatusCode.UNIMPLEMENTED,
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -34,6 +36,11 @@ def dial_error(endpoint: Endpoint, error: Any) -> TransportError:
     if code in _NOT_SPOKEN:
         return NotOffered(f"{endpoint} does not offer this transport: {details_of(error)}")
     return PeerUnreachable(f"{endpoint} cannot be reached: {details_of(error)}")
+
+
+def time_left_s(began_s: float, timeout_s: float) -> float:
+    """Of a dial that began at this moment of the monotonic clock, after the look at the server's certificate."""
+    return max(_LEAST_S, timeout_s - (time.monotonic() - began_s))
 
 
 @contextmanager

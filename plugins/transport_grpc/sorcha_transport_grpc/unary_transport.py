@@ -16,7 +16,7 @@ from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.wire.peer_communication_pb2 import SESSION_BATCH, MessageAck, PeerMessage
 from sorcha_transport_grpc.addresses import remote_of
 from sorcha_transport_grpc.endpoint import GrpcEndpoint, method_of, refuse_unready
-from sorcha_transport_grpc.statuses import dial_error
+from sorcha_transport_grpc.statuses import dial_error, time_left_s
 from sorcha_transport_grpc.unary_accepted import AcceptedLink
 from sorcha_transport_grpc.unary_call import POLL_WAIT_S, SEND_MESSAGE, TOKEN_BYTES, TRANSPORT
 from sorcha_transport_grpc.unary_dialled import DialledLink
@@ -41,6 +41,7 @@ class UnaryTransport:
         self._accepted: dict[bytes, AcceptedLink] = {}
         self._reaper: Any = None
         self._events: LinkEvents | None = None
+        self.foreign_client = endpoint.foreign_client
         endpoint.serve(SEND_MESSAGE, self._answer)
 
     def listen(self, events: LinkEvents) -> Sequence[Endpoint]:
@@ -50,9 +51,10 @@ class UnaryTransport:
 
     def dial(self, endpoint: Endpoint, events: LinkEvents, timeout_s: float) -> Link:
         """See Transport."""
+        began_s = time.monotonic()
         channel, security = self._endpoint.channel_to(endpoint, timeout_s)
         try:
-            token = _open(channel, endpoint, timeout_s)
+            token = _open(channel, endpoint, time_left_s(began_s, timeout_s))
         except BaseException:
             channel.close()
             raise
@@ -95,9 +97,9 @@ class UnaryTransport:
     def _accept(self, context: Any) -> MessageAck:
         if self._events is None:
             refuse_unready(context)
+        security = self._endpoint.security_of(context)
         if not self._endpoint.take_place():
             context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "this node has as many links as it allows")
-        security = self._endpoint.security_of(context)
         link = AcceptedLink(secrets.token_bytes(TOKEN_BYTES), remote_of(context.peer()), security, self._events, self._now)
         self._accepted[link.token] = link
         link.run()

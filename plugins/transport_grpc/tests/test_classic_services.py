@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import gevent
 import grpc
 import pytest
 
@@ -27,20 +28,22 @@ class KnownPeers(EmptyPeerApi):
         self.payloads: dict[str, bytes] = {}
         self.registered: list[RegisteredPeer] = []
         self.told: list[tuple[object, ...]] = []
+        self.callers: list[str] = []
 
     def peer_list(self, requesting_peer_id, most):
         self.told.append(("list", requesting_peer_id, most))
         return [ALICE], 7
 
-    def register(self, peer):
+    def register(self, peer, caller=""):
         self.registered.append(peer)
+        self.callers.append(caller)
         return True, "listed"
 
     def ping(self, peer_id):
         self.told.append(("ping", peer_id))
 
-    def notify(self, tx_hash, sender_peer_id, size):
-        self.told.append(("notify", parse_tx_hash(tx_hash).hex(), sender_peer_id, size))
+    def notify(self, tx_hash, sender_peer_id, size, *, register_id="", caller=""):
+        self.told.append(("notify", parse_tx_hash(tx_hash).hex(), sender_peer_id, size, register_id, caller))
         return NotifyAnswer(already_known=False, will_request=True)
 
     def payload(self, tx_hash):
@@ -113,6 +116,7 @@ def test_a_registration_is_handed_on_without_what_nobody_should_believe(call, ap
 
     assert (answer.success, answer.message) == (True, "listed")
     assert api.registered == [RegisteredPeer("client-7", "198.51.100.7", 5001, ("Grpc",), 0, False, True, 0)]
+    assert api.callers == ["127.0.0.1"], "where the call came from is not what the client says"
 
 
 @pytest.mark.parametrize(
@@ -155,12 +159,14 @@ def test_an_exchange_answers_with_our_list_and_takes_nothing(call, api):
 
 
 def test_a_notification_is_answered_by_the_node(call, api):
-    request = distribution.TransactionNotification(transaction_hash=HASH, sender_peer_id="me", transaction_size=10)
+    request = distribution.TransactionNotification(
+        transaction_hash=HASH, sender_peer_id="me", transaction_size=10, register_id="r"
+    )
 
     answer = call(TRANSACTION_DISTRIBUTION, "NotifyTransaction", request)
 
     assert answer == distribution.NotificationAck(already_known=False, will_request=True)
-    assert api.told == [("notify", HASH, "me", 10)]
+    assert api.told == [("notify", HASH, "me", 10, "r", "127.0.0.1")]
 
 
 @pytest.mark.parametrize(
@@ -244,3 +250,41 @@ def test_an_error_of_ours_tells_the_client_nothing(call, api, monkeypatch, caplo
 
     assert status_of(refused) == (grpc.StatusCode.INTERNAL, "internal error")
     assert "/secret/path" in caplog.text
+
+
+def test_streams_at_the_same_time_are_bounded_and_those_that_end_make_room(call, api):
+    tx_hash = api.keep(bytes(2 * 1024 * 1024))
+    request = distribution.TransactionRequest(transaction_hash=tx_hash)
+    held = [call(TRANSACTION_DISTRIBUTION, "StreamTransaction", request) for _ in range(16)]
+    for stream in held:
+        next(stream)
+
+    with pytest.raises(grpc.RpcError) as refused:
+        list(call(TRANSACTION_DISTRIBUTION, "StreamTransaction", request))
+    read = [sum(len(chunk.chunk_data) for chunk in stream) for stream in held]
+
+    assert status_of(refused)[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert read == [2 * 1024 * 1024 - 65536] * 16
+    assert len(list(call(TRANSACTION_DISTRIBUTION, "StreamTransaction", request))) == 32
+
+
+def test_a_stream_that_a_client_gives_up_makes_room(call, api):
+    tx_hash = api.keep(bytes(2 * 1024 * 1024))
+    request = distribution.TransactionRequest(transaction_hash=tx_hash)
+
+    for _ in range(40):
+        stream = call(TRANSACTION_DISTRIBUTION, "StreamTransaction", request)
+        next(stream)
+        stream.cancel()
+
+    assert _eventually_streams(call, request)
+
+
+def _eventually_streams(call, request) -> bool:
+    # The server hears of a cancelled call a moment later.
+    for _ in range(100):
+        try:
+            return len(list(call(TRANSACTION_DISTRIBUTION, "StreamTransaction", request))) == 32
+        except grpc.RpcError:
+            gevent.sleep(0.02)
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.wire.methods import PEER_COMMUNICATION
 from sorcha_transport_grpc.addresses import remote_of
 from sorcha_transport_grpc.endpoint import GrpcEndpoint, method_of, refuse_unready
-from sorcha_transport_grpc.statuses import dial_error, time_limit
+from sorcha_transport_grpc.statuses import dial_error, time_left_s, time_limit
 from sorcha_transport_grpcstream.link import TRANSPORT, StreamLink
 
 STREAM = PEER_COMMUNICATION["Stream"]
@@ -33,6 +34,7 @@ class StreamTransport:
         self._endpoint = endpoint
         self._links: set[StreamLink] = set()
         self._events: LinkEvents | None = None
+        self.foreign_client = endpoint.foreign_client
         endpoint.serve(STREAM, self._accept)
 
     def listen(self, events: LinkEvents) -> Sequence[Endpoint]:
@@ -42,6 +44,7 @@ class StreamTransport:
 
     def dial(self, endpoint: Endpoint, events: LinkEvents, timeout_s: float) -> Link:
         """See Transport."""
+        began_s = time.monotonic()
         channel, security = self._endpoint.channel_to(endpoint, timeout_s)
         link = StreamLink(endpoint, events, security, outbound=True)
         call = method_of(channel, STREAM)(link.outgoing())
@@ -49,7 +52,7 @@ class StreamTransport:
         link.hang_up_with(channel.close)
         self._links.add(link)
         try:
-            with time_limit(endpoint, timeout_s):
+            with time_limit(endpoint, time_left_s(began_s, timeout_s)):
                 _wait_until_open(call, endpoint)
         except BaseException:
             link.hang_up()

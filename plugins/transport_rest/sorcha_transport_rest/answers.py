@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from sorcha_peer_core.errors import RemoteProtocolError
 from sorcha_peer_core.wire.bodies import from_bytes, from_json, to_json
 from sorcha_peer_core.wire.methods import serialize
+from sorcha_transport_rest.addresses import remote_of
 from sorcha_transport_rest.calls import DATA_TIMEOUT_S, JSON, PROTOBUF
 from sorcha_transport_rest.time_limit import TimeIsUp, time_limit
 
@@ -87,6 +88,11 @@ def message_answer(message: Any, *, in_json: bool = True) -> Response:
     response = Response(serialize(message))
     response.headers["Content-Type"] = PROTOBUF
     return response
+
+
+def caller() -> str:
+    """The address that the current request came from."""
+    return remote_of(request.environ.get("REMOTE_ADDR", ""), "0").host
 
 
 def number_of(name: str, default: int, *, most: int) -> int:

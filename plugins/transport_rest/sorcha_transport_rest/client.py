@@ -46,7 +46,7 @@ class Client:
         self._get = self._session.prepare_request(requests.Request("GET", url, headers=headers))
 
     def post(self, message: PeerMessage, token: bytes, timeout_s: float) -> MessageAck:
-        """Hand over a message. Raises TransportError; see ``_status_error`` and ``_failure``."""
+        """Hand over a message. Raises TransportError; see ``_status_error`` and ``failure_of``."""
         request = self._post.copy()
         request.body = serialize(message)
         request.headers["Content-Length"] = str(len(request.body))
@@ -72,7 +72,7 @@ class Client:
         except TimeIsUp:
             raise LinkTimeout(f"{self.remote} did not answer within {timeout_s:g} s") from None
         except (requests.RequestException, HTTPError) as error:
-            raise self._failure(error) from None
+            raise failure_of(self.remote, error) from None
 
     def _read(self, request: requests.PreparedRequest, timeout_s: float) -> MessageAck:
         with self._session.send(request, stream=True, timeout=timeout_s, allow_redirects=False) as response:
@@ -95,13 +95,15 @@ class Client:
             return PeerUnreachable(f"{self.remote} opens no link now: HTTP {status}")
         return NotOffered(f"{self.remote} does not offer this transport: HTTP {status}")
 
-    def _failure(self, error: Exception) -> TransportError:
-        if isinstance(error, requests.Timeout):
-            return LinkTimeout(f"{self.remote} did not answer in time")
-        cause = _root_of(error)
-        if type(cause).__module__ == "http.client" and not isinstance(cause, ConnectionError):
-            return NotOffered(f"{self.remote} does not speak HTTP: {type(cause).__name__}")
-        return PeerUnreachable(f"{self.remote} cannot be reached: {_sentence(cause)}")
+
+def failure_of(remote: Endpoint, error: Exception) -> TransportError:
+    """What a request that failed below HTTP means to the one who made it."""
+    if isinstance(error, requests.Timeout):
+        return LinkTimeout(f"{remote} did not answer in time")
+    cause = _root_of(error)
+    if type(cause).__module__ == "http.client" and not isinstance(cause, ConnectionError):
+        return NotOffered(f"{remote} does not speak HTTP: {type(cause).__name__}")
+    return PeerUnreachable(f"{remote} cannot be reached: {_sentence(cause)}")
 
 
 def _root_of(error: BaseException) -> BaseException:

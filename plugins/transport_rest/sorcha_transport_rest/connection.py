@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import ssl
 import time
 from contextlib import suppress
 from io import BytesIO
@@ -15,6 +14,7 @@ import gevent
 from gevent.pywsgi import WSGIHandler
 
 from sorcha_transport_rest.calls import KEEP_ALIVE_S
+from sorcha_transport_rest.encryption import security_of
 from sorcha_transport_rest.hang_up_watch import HangUpWatch
 from sorcha_transport_rest.request_body import RequestBody
 from sorcha_transport_rest.time_limit import TimeIsUp, time_limit
@@ -26,8 +26,8 @@ HEAD_TIMEOUT_S = 10.0
 IO_TIMEOUT_S = 60.0
 """For one read or write."""
 MAX_HEAD_BYTES = 32 * 1024
-CERTIFICATE = "sorcha.certificate"
-"""In the WSGI environment: what the client presented (DER), empty when it presented nothing."""
+SECURITY = "sorcha.security"
+"""In the WSGI environment: the Security of this connection."""
 WATCH = "sorcha.watch"
 """In the WSGI environment: a function that makes a HangUpWatch for this connection."""
 
@@ -55,6 +55,8 @@ class Connection(WSGIHandler):
     wsgi_input: Any
     idle_since_s: float | None = None
     """While it waits for a whole request head; None while a request is served."""
+    served = False
+    """Whether it has ever made a request."""
 
     def handle(self) -> None:
         """Until either side closes."""
@@ -93,7 +95,7 @@ class Connection(WSGIHandler):
                 super().read_request(raw_requestline)
         except TimeIsUp:
             raise _Refused("408") from None
-        self.idle_since_s = None
+        self.idle_since_s, self.served = None, True
         return True
 
     def MessageClass(self, rfile: Any, *_: Any) -> Any:  # noqa: N802  (the name is pywsgi's)
@@ -117,13 +119,9 @@ class Connection(WSGIHandler):
         """The WSGI environment."""
         environ: dict[str, Any] = super().get_environ()
         self.wsgi_input = environ["wsgi.input"] = RequestBody(self.wsgi_input)
-        environ[CERTIFICATE] = self._certificate()
+        environ[SECURITY] = security_of(self.socket)
         environ[WATCH] = lambda on_hang_up: HangUpWatch(self.socket, on_hang_up)
         return environ
-
-    def _certificate(self) -> bytes:
-        presented = self.socket.getpeercert(binary_form=True) if isinstance(self.socket, ssl.SSLSocket) else None
-        return presented or b""
 
     def handle_one_request(self) -> Any:
         """One request; see pywsgi for what is returned."""

@@ -23,7 +23,8 @@ from sorcha_transport_rest.calls import (
     TOKEN_HEADER,
     parse_token,
 )
-from sorcha_transport_rest.connection import CERTIFICATE, WATCH
+from sorcha_transport_rest.connection import SECURITY, WATCH
+from sorcha_transport_rest.encryption import Security
 
 _MAX_OPENING_BYTES = 1024
 """A message that opens a link has no batch: nobody unknown makes this node hold more."""
@@ -32,8 +33,8 @@ _MAX_OPENING_BYTES = 1024
 class Exchange(Protocol):
     """The links of a transport, as its requests see them."""
 
-    def accept(self, remote: Endpoint, certificate: bytes) -> MessageAck:
-        """Open a link for somebody who presented ``certificate`` (DER, or nothing). Raises Refused."""
+    def accept(self, remote: Endpoint, seen: Security) -> MessageAck:
+        """Open a link for somebody over whose connection this was seen. Raises Refused."""
 
     def link(self, token: bytes) -> AcceptedLink | None:
         """The link with this token."""
@@ -82,7 +83,7 @@ class MessageRoutes:
         if message.payload:
             raise Refused(400, "the message that opens a link carries no batch")
         remote = remote_of(request.environ["REMOTE_ADDR"], request.environ["REMOTE_PORT"])
-        return _answer(self._exchange.accept(remote, request.environ[CERTIFICATE]))
+        return _answer(self._exchange.accept(remote, request.environ[SECURITY]))
 
     def _link(self) -> AcceptedLink:
         text = request.headers.get(TOKEN_HEADER)

@@ -112,7 +112,8 @@ _PATHS: dict[str, Any] = {
             _parameter("wait", "query", _WAIT, "seconds to wait at most")]),
     },
     "/api/v1/peers/register": {"post": _operation(
-        "List a client for an hour", _ok("It is listed.", "RegisterPeerResponse", JSON), 400, 408, 409, 413, 415,
+        "List a client for an hour; it is dialled back at its port at the address that the request came from",
+        _ok("It is listed.", "RegisterPeerResponse", JSON), 400, 408, 409, 413, 415,
         requestBody=_body("RegisterPeerRequest", JSON))},
     "/api/v1/peers/list": {"get": _operation(
         "Linked peers and registered clients", _ok("Some of them, and how many there are.", "PeerListResponse", JSON), 400,
@@ -122,7 +123,8 @@ _PATHS: dict[str, Any] = {
         "Ask whether this node is there", _ok("It is.", "PingResponse", JSON),
         parameters=[_parameter("peer_id", "query", _TEXT, "a registered client that is still there as well")])},
     "/api/v1/transactions/notify": {"post": _operation(
-        "Say that a client has a transaction", _ok("Whether this node knows it.", "NotificationAck", JSON), 400, 408, 413, 415,
+        "Say that a registered client has a transaction",
+        _ok("Whether this node knows it, or else will ask the client for it.", "NotificationAck", JSON), 400, 408, 413, 415,
         requestBody=_body("TransactionNotification", JSON))},
     "/api/v1/transactions/{tx_hash}": {"get": _operation(
         "The payload of one transaction",

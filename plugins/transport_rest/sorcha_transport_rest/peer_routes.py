@@ -19,8 +19,9 @@ _MAX_BODY_BYTES = 64 * 1024
 class PeerRoutes:
     """``/api/v1/peers``."""
 
-    def __init__(self, api: PeerApi, clock: Callable[[], float]) -> None:
+    def __init__(self, api: PeerApi, clock: Callable[[], float], caller_of: Callable[[], str]) -> None:
         self._api = api
+        self._caller_of = caller_of
         self._clock = clock
 
     def blueprint(self) -> Blueprint:
@@ -38,7 +39,7 @@ class PeerRoutes:
         if problem:
             raise Refused(400, problem)
         with client_errors():
-            success, sentence = self._api.register(_registered(asked.peer_info))
+            success, sentence = self._api.register(_registered(asked.peer_info), self._caller_of())
         if not success:
             raise Refused(409, sentence)
         return message_answer(pb.RegisterPeerResponse(success=True, message=sentence))

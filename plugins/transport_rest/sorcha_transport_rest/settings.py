@@ -12,7 +12,6 @@ from sorcha_peer_core.errors import ConfigError
 from sorcha_peer_core.model.peer import parse_host_port
 
 SECTION = "plugins.rest"
-_DEFAULT_PORT = 5002
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +20,14 @@ class RestSettings:
 
     listen: tuple[str, int]
     public_certificate: Path | None = None
-    """What peers see when a proxy ends TLS in front of this node; PEM."""
+    """What peers see when a proxy ends TLS in front of this node; PEM, relative to the data directory."""
 
 
 def read_settings(section: Mapping[str, Any], node_listen: tuple[str, int]) -> RestSettings:
     """Check the section. Raises ConfigError that names key and value.
 
-    A node whose own listener takes any free port wants no fixed one here either, unless the section says so.
+    Without it, it is the host of the node's own listener and the port after its own (5002 after 5001), or any free one
+    where the node takes any.
     """
     known = [field.name for field in fields(RestSettings)]
     for key in section:
@@ -36,7 +36,7 @@ def read_settings(section: Mapping[str, Any], node_listen: tuple[str, int]) -> R
             hint = f"did you mean {SECTION}.{near[0]}?" if near else f"there is {', '.join(known)}"
             raise ConfigError(f"{SECTION}.{key} is no setting; {hint}")
     host, port = node_listen
-    listen = _host_port(section["listen"]) if "listen" in section else (host, _DEFAULT_PORT if port else 0)
+    listen = _host_port(section["listen"]) if "listen" in section else (host, port + 1 if port else 0)
     return RestSettings(listen, _path(section.get("public_certificate")))
 
 

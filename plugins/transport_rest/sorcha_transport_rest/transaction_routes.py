@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from flask import Blueprint, Response, request
 
@@ -19,8 +19,9 @@ _YEAR_S = 365 * 24 * 3600
 class TransactionRoutes:
     """``/api/v1/transactions``."""
 
-    def __init__(self, api: PeerApi) -> None:
+    def __init__(self, api: PeerApi, caller_of: Callable[[], str]) -> None:
         self._api = api
+        self._caller_of = caller_of
 
     def blueprint(self) -> Blueprint:
         """The routes, for the application."""
@@ -35,7 +36,13 @@ class TransactionRoutes:
         if told.transaction_size < 0:
             raise Refused(400, f"transactionSize is {told.transaction_size}; it cannot be negative")
         with client_errors():
-            answer = self._api.notify(told.transaction_hash, told.sender_peer_id, told.transaction_size)
+            answer = self._api.notify(
+                told.transaction_hash,
+                told.sender_peer_id,
+                told.transaction_size,
+                register_id=told.register_id,
+                caller=self._caller_of(),
+            )
         return message_answer(pb.NotificationAck(already_known=answer.already_known, will_request=answer.will_request))
 
     def get(self, tx_hash: str) -> Response:

@@ -21,7 +21,8 @@ from sorcha_transport_rest.app import make_app
 from sorcha_transport_rest.calls import POLL_WAIT_S, TOKEN_BYTES, TRANSPORT
 from sorcha_transport_rest.client import Client
 from sorcha_transport_rest.dialled import DialledLink
-from sorcha_transport_rest.encryption import Encryption
+from sorcha_transport_rest.encryption import Encryption, Security
+from sorcha_transport_rest.foreign import RestForeignClient
 from sorcha_transport_rest.listener import Listener, require_patched_process
 from sorcha_transport_rest.settings import read_settings
 
@@ -31,6 +32,8 @@ _SILENT_POLLS = 2
 """A dialler that has not asked for so many poll waits is gone."""
 _CONNECTIONS_PER_LINK = 3
 """Batches, the poll, and one that replaces either of them."""
+_LEAST_S = 0.1
+"""What a dial may take at least after the look at the server's certificate."""
 _SPARE_CONNECTIONS = 128
 """For clients of the endpoints that are not links."""
 
@@ -50,7 +53,9 @@ class RestTransport:
         require_patched_process()
         self._settings = read_settings(context.settings, context.listen)
         self._context = context
-        self._encryption = Encryption(context.credentials, self._settings.public_certificate)
+        public = self._settings.public_certificate
+        self._encryption = Encryption(context.credentials, context.data_dir / public if public else None)
+        self.foreign_client = RestForeignClient(self._encryption, context.credentials.mode if context.credentials else "")
         self._poll_wait_s = poll_wait_s
         self._now = now
         self._dialled: set[DialledLink] = set()
@@ -60,13 +65,19 @@ class RestTransport:
         self._events: LinkEvents | None = None
         self._listener: Listener | None = None
 
+    @property
+    def tls_keys(self) -> Sequence[bytes]:
+        """See CertifiedElsewhere."""
+        return self._encryption.tls_keys
+
     def listen(self, events: LinkEvents) -> Sequence[Endpoint]:
         """See Transport."""
         host, port = self._settings.listen
         listening = listen_on(host, port)
         endpoint = Endpoint(SCHEME, host, listening.getsockname()[1])
         connections = _CONNECTIONS_PER_LINK * self._context.max_connections + _SPARE_CONNECTIONS
-        app = make_app(self._context.peer_api, self)
+        behind_proxy = self._settings.public_certificate is not None
+        app = make_app(self._context.peer_api, self, behind_proxy=behind_proxy)
         self._listener = Listener(app, listening, connections=connections, encryption=self._encryption)
         self._events = events
         self._listener.start()
@@ -75,9 +86,11 @@ class RestTransport:
 
     def dial(self, endpoint: Endpoint, events: LinkEvents, timeout_s: float) -> Link:
         """See Transport."""
+        began_s = time.monotonic()
         client = Client(endpoint, self._encryption, timeout_s)
         try:
-            token = _open(client, timeout_s)
+            # The look at the server took a part of the time.
+            token = _open(client, max(_LEAST_S, timeout_s - (time.monotonic() - began_s)))
         except BaseException:
             client.close()
             raise
@@ -108,7 +121,7 @@ class RestTransport:
                 link.close(f"the peer has asked for nothing for {link.idle_s:.0f} s")
                 del self._accepted[link.token]
 
-    def accept(self, remote: Endpoint, certificate: bytes) -> MessageAck:
+    def accept(self, remote: Endpoint, seen: Security) -> MessageAck:
         """A request opens a link. Raises Refused."""
         if self._events is None:
             raise Refused(503, "this node is starting or stopping")
@@ -116,7 +129,7 @@ class RestTransport:
             raise Refused(429, "this node has as many links as it allows")
         self._places -= 1
         token = secrets.token_bytes(TOKEN_BYTES)
-        link = AcceptedLink(token, remote, self._events, self._now, self._encryption.accepted(certificate))
+        link = AcceptedLink(token, remote, self._events, self._now, self._encryption.accepted(seen))
         self._accepted[token] = link
         link.run()
         gevent.spawn(self._give_place_after, link)

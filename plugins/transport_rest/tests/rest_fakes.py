@@ -28,23 +28,25 @@ class KnownPeers(EmptyPeerApi):
         self.payloads: dict[str, bytes] = {}
         self.registered: list[RegisteredPeer] = []
         self.told: list[tuple[object, ...]] = []
+        self.callers: list[str] = []
         self.full = False
 
     def peer_list(self, requesting_peer_id, most):
         self.told.append(("list", requesting_peer_id, most))
         return [ALICE], 7
 
-    def register(self, peer):
+    def register(self, peer, caller=""):
         if self.full:
             return False, "the list is full"
         self.registered.append(peer)
+        self.callers.append(caller)
         return True, "listed"
 
     def ping(self, peer_id):
         self.told.append(("ping", peer_id))
 
-    def notify(self, tx_hash, sender_peer_id, size):
-        self.told.append(("notify", parse_tx_hash(tx_hash).hex(), sender_peer_id, size))
+    def notify(self, tx_hash, sender_peer_id, size, *, register_id="", caller=""):
+        self.told.append(("notify", parse_tx_hash(tx_hash).hex(), sender_peer_id, size, register_id, caller))
         return NotifyAnswer(already_known=False, will_request=True)
 
     def payload(self, tx_hash):

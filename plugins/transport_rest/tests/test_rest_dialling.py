@@ -186,7 +186,7 @@ def test_a_failed_request_ends_the_link():
 @pytest.mark.parametrize(
     ("section", "node_port", "listen"),
     [
-        ({}, 5001, ("127.0.0.1", 5002)),
+        ({}, 5001, ("10.0.0.1", 5002)),
         ({}, 0, ("10.0.0.1", 0)),
         ({"listen": "[::]:7000"}, 0, ("::", 7000)),
     ],

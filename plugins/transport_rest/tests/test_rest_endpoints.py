@@ -93,6 +93,16 @@ def test_a_registration_is_handed_on_without_what_nobody_should_believe(base, ap
 
     assert (answer.status_code, answer.json()) == (200, {"success": True, "message": "listed"})
     assert api.registered == [RegisteredPeer("client-7", "198.51.100.7", 5001, ("Rest",), 0, False, True, 0)]
+    assert api.callers == ["127.0.0.1"], "where the request came from is not what the client says"
+
+
+def test_behind_a_proxy_nobody_knows_where_a_request_came_from(api):
+    app = make_app(api, exchange=None, behind_proxy=True)  # type: ignore[arg-type]  # no links here
+    info = {"peerId": "x", "address": "192.0.2.1", "port": 1}
+
+    app.test_client().post("/api/v1/peers/register", json={"peerInfo": info})
+
+    assert api.callers == [""]
 
 
 @pytest.mark.parametrize(
@@ -132,12 +142,12 @@ def test_ping_answers_with_our_id_and_seconds(api):
 
 
 def test_a_notification_is_answered_by_the_node(base, api):
-    told = {"transactionHash": HASH, "senderPeerId": "me", "transactionSize": "10"}
+    told = {"transactionHash": HASH, "senderPeerId": "me", "transactionSize": "10", "registerId": "r"}
 
     answer = post(f"{base}/transactions/notify", told)
 
     assert answer.json() == {"alreadyKnown": False, "willRequest": True}
-    assert api.told == [("notify", HASH, "me", 10)]
+    assert api.told == [("notify", HASH, "me", 10, "r", "127.0.0.1")]
 
 
 @pytest.mark.parametrize(
