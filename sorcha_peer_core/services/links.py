@@ -5,27 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
-from time import monotonic
 from typing import TYPE_CHECKING
 
 import gevent
-from gevent.event import AsyncResult
 from gevent.pool import Pool
 
-from sorcha_peer_core.errors import LinkClosed, LinkTimeout, PeerError, RemoteProtocolError
+from sorcha_peer_core.errors import LinkClosed, LinkTimeout, RemoteProtocolError
 from sorcha_peer_core.model import events as e
 from sorcha_peer_core.model.handshake import Hello, Proof
 from sorcha_peer_core.model.ids import PeerId, short
 from sorcha_peer_core.model.messages import Cursor, Goodbye, Message
 from sorcha_peer_core.protocol.breaker import BreakerConfig
 from sorcha_peer_core.services.dialling import Dialling
+from sorcha_peer_core.services.link_choice import is_better, is_given_up
+from sorcha_peer_core.services.link_session import LinkSession, only_messages
 from sorcha_peer_core.services.peer_link import PeerLink
 from sorcha_peer_core.services.session import DialledItself, Handshake, HandshakeRefused, LocalSide
 from sorcha_peer_core.wire.codec import decode_batch, encode_frame
 
 if TYPE_CHECKING:
-    from gevent import Greenlet
-
     from sorcha_peer_core.interfaces.transport import Link, Transport
     from sorcha_peer_core.model.peer import Endpoint, PeerRecord, RungView
     from sorcha_peer_core.services.driver import Driver
@@ -39,34 +37,8 @@ _LAST_WORDS_S = 0.5
 _NO_BREAKER = BreakerConfig(failures_to_open=1_000_000, open_s=0.0)
 _CLIMBS_AT_ONCE = 8
 """A peer whose better transports do not answer takes seconds: others need not wait behind it."""
-_SIMULTANEOUS_S = HANDSHAKE_TIMEOUT_S
-"""Two links that came up within this time were dialled at the same time, by sides that did not know of each other's."""
 _LINGER_S = 2.0
 """A link that was replaced is still read for so long: frames may be under way in it."""
-
-
-class _Session:
-    """One open link: in its handshake, in use, or lingering."""
-
-    def __init__(self, link: Link, handshake: Handshake) -> None:
-        self.link = link
-        self.handshake = handshake
-        self.peer: PeerLink | None = None
-        self.outcome: AsyncResult[PeerId] = AsyncResult()
-        """Answered when the handshake is over; only a dialler waits for it."""
-        self.deadline: Greenlet[..., object] | None = None
-        """Gives the handshake up, unless it is over before."""
-
-    def failed(self, error: PeerError) -> None:
-        """It comes to nothing. What is known first is the reason: a link that was refused is closed next."""
-        if not self.outcome.ready():
-            self.outcome.set_exception(error)
-
-    def call_off_deadline(self) -> None:
-        """The handshake is over, well or not."""
-        if self.deadline is not None:
-            self.deadline.kill(block=False)
-            self.deadline = None
 
 
 class Links:
@@ -91,7 +63,7 @@ class Links:
         self._transports: Sequence[Transport] = ()
         self._rung_timeout_s = 2.0
         self._dialling = Dialling((), _NO_BREAKER, self._call, events)
-        self._sessions: dict[Link, _Session] = {}
+        self._sessions: dict[Link, LinkSession] = {}
         self._peers: dict[PeerId, PeerLink] = {}
         # Never given twice: an answer that was meant for somebody who left reaches nobody.
         self._indexes = count()
@@ -232,7 +204,7 @@ class Links:
             peer = session.peer
             if peer is not None and messages:
                 peer.received_bytes += len(batch)
-                self._driver.received(peer.index, _only_messages(messages), len(batch))
+                self._driver.received(peer.index, only_messages(messages), len(batch))
         except DialledItself as error:
             self._dialled_itself(error)
             self._turn_away(session, str(error))
@@ -258,27 +230,29 @@ class Links:
 
     # Handshakes.
 
-    def _open(self, link: Link, expected: PeerId | None) -> _Session:
+    def _open(self, link: Link, expected: PeerId | None) -> LinkSession:
         handshake = Handshake(self._local, link.outbound, link.channel_binding, expected, link.remote_certificate)
-        session = _Session(link, handshake)
+        session = LinkSession(link, handshake)
         # A dialler has other transports to try: one that takes the dial and then carries nothing is passed over as soon.
         timeout_s = min(HANDSHAKE_TIMEOUT_S, self._rung_timeout_s) if link.outbound else HANDSHAKE_TIMEOUT_S
         session.deadline = self._supervisor.spawn_later(timeout_s, "handshake timeout", self._give_up, session)
         self._sessions[link] = session
         return session
 
-    def _give_up(self, session: _Session) -> None:
+    def _give_up(self, session: LinkSession) -> None:
         if session.peer is None and self._drop(session.link) is not None:
             session.failed(LinkTimeout("the handshake was not finished in time"))
             session.link.close("the handshake was not finished in time")
 
-    def _drop(self, link: Link) -> _Session | None:
+    def _drop(self, link: Link) -> LinkSession | None:
         session = self._sessions.pop(link, None)
         if session is not None:
             session.call_off_deadline()
         return session
 
-    def _shake_hands(self, session: _Session, messages: Sequence[Message | Hello | Proof]) -> Sequence[Message | Hello | Proof]:
+    def _shake_hands(
+        self, session: LinkSession, messages: Sequence[Message | Hello | Proof]
+    ) -> Sequence[Message | Hello | Proof]:
         """Go on with the handshake; returns what follows its end in the same batch."""
         for at, message in enumerate(messages):
             answer = session.handshake.receive(message)
@@ -289,7 +263,7 @@ class Links:
                 return messages[at + 1 :]
         return ()
 
-    def _establish(self, session: _Session) -> None:
+    def _establish(self, session: LinkSession) -> None:
         hello = session.handshake.remote
         assert hello is not None
         record = hello.record
@@ -303,11 +277,12 @@ class Links:
         session.call_off_deadline()
         session.outcome.set(record.peer_id)
 
-    def _choose(self, peer: PeerLink, session: _Session) -> None:
+    def _choose(self, peer: PeerLink, session: LinkSession) -> None:
         """Two links to one peer: both sides keep the same one."""
         old, new = peer.link, session.link
-        given_up = self._is_given_up(peer, session)
-        keep_new = given_up or self._is_better(peer, session)
+        smaller_dials = self._local.identity.peer_id < peer.peer_id
+        given_up = is_given_up(peer, session.handshake.linked)
+        keep_new = given_up or is_better(peer, session.link, session.handshake.rung, smaller_dials)
         if keep_new:
             peer.switch(new, session.handshake.rung)
         if given_up:
@@ -318,17 +293,6 @@ class Links:
         # Two links of one dialler may come up here in another order than there: it decides, the listener waits longer.
         linger_s = _LINGER_S if retired.outbound else 2 * _LINGER_S
         self._supervisor.spawn_later(linger_s, "linger", self._retire, peer, retired)
-
-    def _is_given_up(self, peer: PeerLink, session: _Session) -> bool:
-        """Whether the dialler of a new link no longer believes in the old one, whatever that looks like from here."""
-        return not session.handshake.linked and monotonic() - peer.since_s > _SIMULTANEOUS_S
-
-    def _is_better(self, peer: PeerLink, session: _Session) -> bool:
-        """The better rung stays; of equal ones that dialled by the smaller id, and of one dialler's two the newer."""
-        smaller_dials = self._local.identity.peer_id < peer.peer_id
-        old = (peer.rung, peer.link.outbound != smaller_dials)
-        new = (session.handshake.rung, session.link.outbound != smaller_dials)
-        return new <= old
 
     def _retire(self, peer: PeerLink, link: Link) -> None:
         # It may be in use again: the one that took its place has ended since.
@@ -380,7 +344,7 @@ class Links:
         self._events.emit(e.PeerUnlinked(peer.peer_id, reason))
         self.on_unlinked(peer.peer_id)
 
-    def _turn_away(self, session: _Session, reason: str) -> None:
+    def _turn_away(self, session: LinkSession, reason: str) -> None:
         if session.peer is not None:
             # Its sender is in charge of what is sent, and may be blocked: only one may use a link at a time.
             log.warning("peer %s broke the rules: %s", short(session.peer.peer_id), reason)
@@ -390,7 +354,7 @@ class Links:
         session.failed(HandshakeRefused(reason))
         self._refuse(session.link, reason)
 
-    def _end(self, session: _Session, reason: str) -> None:
+    def _end(self, session: LinkSession, reason: str) -> None:
         session.failed(LinkClosed(reason))
         session.link.close(reason)
 
@@ -404,10 +368,3 @@ class Links:
         finally:
             deadline.kill(block=False)
         link.close(reason)
-
-
-def _only_messages(messages: Sequence[Message | Hello | Proof]) -> Sequence[Message]:
-    for message in messages:
-        if isinstance(message, Hello | Proof):
-            raise RemoteProtocolError(f"a {type(message).__name__} frame after the handshake")
-    return messages  # type: ignore[return-value]  # just proved

@@ -93,13 +93,14 @@ def attack(besieged: Besieged, tmp_path, messages: int, seed: int) -> None:
 
 
 def test_random_batches_before_and_after_the_handshake_end_at_most_their_own_link(besieged, tmp_path, caplog):
-    attack(besieged, tmp_path, 400, seed=1)
+    attack(besieged, tmp_path, 120, seed=1)
 
     besieged.is_unharmed()
     assert "refused a link with" in caplog.text
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 def test_ten_thousand_random_batches_end_at_most_their_own_link(besieged, tmp_path):
     attack(besieged, tmp_path, FULL, seed=2)
 
@@ -122,6 +123,7 @@ def test_garbage_on_the_port_reaches_nobody(besieged):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 def test_garbage_of_thousands_of_connections_reaches_nobody(besieged):
     pelt(besieged, FULL // 4, seed=4)
 

@@ -56,7 +56,14 @@ class World:
         return load_or_create_identity(self.data_dir(name))
 
     def node(
-        self, name: str, mode: str = "open", *, dials: str | Node = "", protection: Protection | None = None, **security: Any
+        self,
+        name: str,
+        mode: str = "open",
+        *,
+        dials: str | Node = "",
+        protection: Protection | None = None,
+        rest: dict[str, str] | None = None,
+        **security: Any,
     ) -> Node:
         """A node that runs; ``protection`` instead of what an honest node of this mode would have."""
         dialled = address_of(dials) if isinstance(dials, Node) else dials
@@ -66,6 +73,7 @@ class World:
             "peer_discovery": {"bootstrap_nodes": [dialled] if dialled else []},
             "security": {"mode": mode, **security},
             "store": {"url": "memory://"},
+            "plugins": {"rest": rest or {}},
         }
         with self._monkeypatch.context() as patch:
             if protection is not None:

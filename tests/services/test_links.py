@@ -327,7 +327,7 @@ def test_a_peer_that_breaks_the_rules_while_the_sender_is_blocked_is_closed_and_
     wait_until(lambda: linked(alice, bob), "both are linked")
     link, peer = RecordingLink(room=0, outbound=False), bob.links.peers[alice.peer_id]
     [session] = bob.sessions.values()
-    bob.sessions[link] = module._Session(link, session.handshake)
+    bob.sessions[link] = module.LinkSession(link, session.handshake)
     bob.sessions[link].peer = peer
     peer.switch(link)
     bob.say(alice, 1)
