@@ -63,8 +63,9 @@ format: $(VENV)/installed-dev ## rewrite the sources in the project's format
 protos: $(PROTOS)/installed ## generate the protobuf modules from the .proto files
 	$(PROTOS)/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. sorcha_peer_core/wire/*.proto
 
-bench: $(VENV)/installed ## throughput and latency of networks of 5, 10 and 20 nodes (minutes)
+bench: $(VENV)/installed ## throughput and latency of networks of 5, 10 and 20 nodes, cost of each transport (minutes)
 	$(BIN)/python benchmarks/devnet.py
+	$(BIN)/python benchmarks/transports.py
 
 clean: ## remove the environments and everything generated, never a node's data
 	rm -rf $(VENV) $(PROTOS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

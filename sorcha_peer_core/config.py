@@ -72,7 +72,7 @@ class NetworkAddressSection(Section):
 class PeerDiscoverySection(Section):
     """How peers are found."""
 
-    bootstrap_nodes: tuple[BootstrapText, ...] = Field((), description="first contacts: [grpc://]host:port[#PEER_ID]")
+    bootstrap_nodes: tuple[BootstrapText, ...] = Field((), description="first contacts: [grpc://|rest://]host:port[#PEER_ID]")
     refresh_interval_s: PositiveSeconds = Field(900.0, description="how often linked peers are asked whom they know")
     max_peers_in_list: Count = Field(1000, description="most peers that are remembered")
     min_healthy_peers: Count = Field(5, description="below this many links (or all known peers) the node is degraded")

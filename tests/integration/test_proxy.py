@@ -10,11 +10,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from service_parts import wait_until
 from tls_parts import HOST, with_names
 from tls_worlds import World, all_have, endpoint_of, submit, wait_for_link
 
-from cryptography import x509
 from sorcha_peer_core.errors import ConfigError
 from sorcha_peer_core.services.tls.certificates import spki_sha256
 
@@ -150,10 +150,10 @@ def test_a_renewed_certificate_of_the_proxy_is_named_without_a_restart(world, tm
 
 
 def test_a_public_certificate_is_refused_where_no_proxy_can_end_tls(world, proxy_certificate):
-    with pytest.raises(ConfigError, match="public_certificate is for security.mode 'open'"):
+    with pytest.raises(ConfigError, match=r"public_certificate is for security\.mode 'open'"):
         world.node("south", "insecure", rest={"public_certificate": str(proxy_certificate.certificate)})
 
 
 def test_a_public_certificate_that_cannot_be_read_is_named(world, tmp_path):
-    with pytest.raises(ConfigError, match="plugins.rest.public_certificate is .*nowhere.pem"):
+    with pytest.raises(ConfigError, match=r"plugins\.rest\.public_certificate is .*nowhere\.pem"):
         world.node("south", rest={"public_certificate": str(tmp_path / "nowhere.pem")})

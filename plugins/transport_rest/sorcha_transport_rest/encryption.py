@@ -10,6 +10,7 @@ from requests.adapters import HTTPAdapter
 from sorcha_peer_core.errors import ConfigError
 from sorcha_peer_core.interfaces.credentials import ClientTls, Credentials, ServerTls
 from sorcha_peer_core.model.peer import Endpoint
+from sorcha_transport_rest.adapter import ClosingAdapter
 from sorcha_transport_rest.certificates import PublicCertificate, binding_of, load_pair
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Encryption:
             PeerUnreachable, LinkTimeout, NotOffered: as ``Credentials.client``.
         """
         if self._credentials is None:
-            return Pinned(_Adapter(pool_connections=1, pool_maxsize=connections, max_retries=0), Security())
+            return Pinned(ClosingAdapter(pool_connections=1, pool_maxsize=connections, max_retries=0), Security())
         tls = self._credentials.client(remote.host, remote.port, timeout_s)
         return Pinned(_PinningAdapter(tls, connections), Security(tls.binding, tls.server_certificate_der))
 
@@ -86,19 +87,7 @@ def security_of(connection: Any) -> Security:
     return Security(context.binding, connection.getpeercert(binary_form=True) or b"")
 
 
-class _Adapter(HTTPAdapter):
-    """Closes its connections when it is closed; requests leaves that to the garbage collector."""
-
-    def close(self) -> None:
-        """Also those in use, as soon as they are not."""
-        found: Any = self.poolmanager.pools
-        pools = [found[key] for key in found.keys()]  # noqa: SIM118  (it cannot be iterated)
-        super().close()
-        for pool in pools:
-            pool.close()
-
-
-class _PinningAdapter(_Adapter):
+class _PinningAdapter(ClosingAdapter):
     """Connects only to a server that presents the certificate seen before: chain and dates were checked with it."""
 
     def __init__(self, tls: ClientTls, connections: int) -> None:
