@@ -94,10 +94,12 @@ class Stranger:
         raise AssertionError("nobody dials a stranger")
 
     def received(self, link: Any, batch: bytes) -> None:
-        self._batches.setdefault(link, Queue()).put(batch)
+        if link in self._batches:
+            self._batches[link].put(batch)
 
     def closed(self, link: Any, reason: str) -> None:
-        self._batches.setdefault(link, Queue()).put(None)
+        if link in self._batches:
+            self._batches[link].put(None)
 
     def talk(self, most: int, introduced: bool) -> int:
         """Up to so many random batches over a new link, before or after the handshake; returns how many it got rid of."""
@@ -105,6 +107,7 @@ class Stranger:
             link = self._transport.dial(self._endpoint, self, DIAL_TIMEOUT_S)
         except TransportError:
             return 0
+        self._batches[link] = Queue()
         sent = 0
         try:
             if introduced:
@@ -123,7 +126,7 @@ class Stranger:
         side = local_side(self._identity, lambda: record_of(self._identity, network_id=NETWORK), network_id=NETWORK)
         handshake = Handshake(side, outbound=True, binding=link.channel_binding)
         link.send(encode_frame(handshake.first()))
-        batch = self._batches.setdefault(link, Queue()).get(timeout=DIAL_TIMEOUT_S)
+        batch = self._batches[link].get(timeout=DIAL_TIMEOUT_S)
         if batch is None:
             raise LinkClosed("it was closed")
         [answer] = [message for message in decode_batch(batch) if isinstance(message, Hello | m.Goodbye)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tls_parts import NETWORK, NORTH, authority_in, member
 
 from sorcha_peer_core.interfaces.credentials import Credentials
-from sorcha_peer_core.interfaces.transport import Transport
+from sorcha_peer_core.interfaces.transport import Transport, TransportContext
 from sorcha_peer_core.services.tls.open_credentials import OpenCredentials
 from sorcha_peer_core.testing.transport_suite import TransportSuite
 
@@ -54,11 +55,17 @@ class TestUnaryInModeCa(_OverTls):
     credentials = f"{__name__}:ca_credentials"
 
 
-class TestRestInModeOpen(_OverTls):
+class _RestOverTls(_OverTls):
     plugin = "sorcha_transport_rest.plugin"
+
+    def context(self, port: int = 0) -> TransportContext:
+        # Without a setting of its own REST listens on the port after the node's.
+        return replace(super().context(port), settings={"listen": f"127.0.0.1:{port}"})
+
+
+class TestRestInModeOpen(_RestOverTls):
     credentials = f"{__name__}:open_credentials"
 
 
-class TestRestInModeCa(_OverTls):
-    plugin = "sorcha_transport_rest.plugin"
+class TestRestInModeCa(_RestOverTls):
     credentials = f"{__name__}:ca_credentials"

@@ -12,7 +12,7 @@ import pytest
 from gevent import socket
 from rest_fakes import rest_context
 
-from sorcha_peer_core.errors import LinkClosed
+from sorcha_peer_core.errors import LinkClosed, PeerUnreachable
 from sorcha_peer_core.interfaces.credentials import ClientTls, ServerTls
 from sorcha_peer_core.testing.transport_suite import PATIENCE_S, RecordedEvents
 from sorcha_transport_rest import listener as listener_module
@@ -43,6 +43,14 @@ def pair(credentials):
         transport.stop(1.0)
 
 
+def send_until_closed(link) -> None:
+    try:
+        while True:
+            link.send(b"x")
+    except LinkClosed:
+        return
+
+
 def test_links_that_the_listener_closes_at_once_leave_no_connection_behind(pair):
     listener, dialler = pair
     [endpoint] = listener.listen(ClosingEvents())
@@ -53,9 +61,7 @@ def test_links_that_the_listener_closes_at_once_leave_no_connection_behind(pair)
     try:
         for _ in range(5):
             link = dialler.dial(endpoint, events, PATIENCE_S)
-            with pytest.raises(LinkClosed):
-                while True:
-                    link.send(b"x")
+            send_until_closed(link)
         events.wait_for(lambda: len(events.ends) == 5)
         deadline = gevent.Timeout.start_new(PATIENCE_S)
         while psutil.Process().num_fds() > before + 1:
@@ -97,7 +103,7 @@ def test_a_server_with_another_certificate_than_the_one_seen_gets_no_request(cre
     other = services.OpenCredentials(tmp_path / "other", "test", "11" * 20)
     dialler = RestTransport(rest_context(credentials=ChangedAfterTheLook(credentials, other)))
 
-    with pytest.raises(Exception, match="(?i)fingerprint"):
+    with pytest.raises(PeerUnreachable, match=r"(?i)fingerprint"):
         dialler.dial(endpoint, RecordedEvents(), PATIENCE_S)
     dialler.stop(1.0)
 
