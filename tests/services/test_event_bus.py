@@ -9,7 +9,9 @@ import pytest
 
 from sorcha_peer_core.model import events as e
 from sorcha_peer_core.model.ids import PeerId, TxHash
-from sorcha_peer_core.services.events import EventBus, log_event
+from sorcha_peer_core.services.event_log import MOST_IN_WINDOW, WINDOW_S, EventLog
+from sorcha_peer_core.services.events import EventBus
+from sorcha_peer_core.testing.manual_clock import ManualClock
 
 ALICE = PeerId("ab" * 20)
 HASH = TxHash(bytes(32))
@@ -38,10 +40,25 @@ ALL = [
 def test_every_event_is_logged_at_its_level_in_words(caplog, event, level, words):
     caplog.set_level(logging.DEBUG)
 
-    log_event(event)
+    EventLog(ManualClock())(event)
 
     [record] = caplog.records
     assert (record.levelno, record.getMessage()) == (level, words)
+
+
+def test_a_flood_of_warnings_is_cut_short_counted_and_written_again_later(caplog):
+    clock = ManualClock()
+    write = EventLog(clock)
+
+    for _ in range(MOST_IN_WINDOW + 5):
+        write(e.HandshakeRefused("a:1", "why"))
+    clock.advance(WINDOW_S)
+    write(e.HandshakeRefused("a:1", "why"))
+
+    assert [record.getMessage() for record in caplog.records[MOST_IN_WINDOW:]] == [
+        "5 more events of the kind HandshakeRefused were not written down",
+        "refused a link with a:1: why",
+    ]
 
 
 def test_no_kind_of_event_is_left_out():

@@ -1,0 +1,79 @@
+"""Events as sentences in the log, never so many that strangers can fill a disk with them."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sorcha_peer_core.model import events as e
+from sorcha_peer_core.model.ids import PeerId, short
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.model.events import Event
+
+log = logging.getLogger(__name__)
+
+WINDOW_S = 10.0
+MOST_IN_WINDOW = 20
+"""Warnings about one kind of event; the rest of a window is counted and said in one sentence afterwards."""
+
+
+class EventLog:
+    """State changes at info, what an operator should look at as a warning, the rest at debug."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._window_began = clock()
+        self._written: Counter[type] = Counter()
+
+    def __call__(self, event: Event) -> None:
+        """Write one event, or count it."""
+        if self._clock() - self._window_began >= WINDOW_S:
+            self._next_window()
+        kind = type(event)
+        level, sentence = _SENTENCES[kind](event)
+        # Only what strangers can bring about at will is a warning; the rest is bounded by what the node itself does.
+        self._written[kind] += level >= logging.WARNING
+        if self._written[kind] <= MOST_IN_WINDOW:
+            log.log(level, "%s", sentence)
+
+    def _next_window(self) -> None:
+        for kind, number in self._written.items():
+            if number > MOST_IN_WINDOW:
+                log.warning("%d more events of the kind %s were not written down", number - MOST_IN_WINDOW, kind.__name__)
+        self._written.clear()
+        self._window_began = self._clock()
+
+
+def _link_sentence(event: e.PeerLinked) -> str:
+    way = "to" if event.outbound else "from"
+    return f"linked {way} peer {short(event.peer_id)} at {event.address} by {event.transport}"
+
+
+def _by(peer_id: PeerId | None) -> str:
+    return f"peer {short(peer_id)}" if peer_id else "an unknown peer"
+
+
+_SENTENCES: dict[type, Callable[[Any], tuple[int, str]]] = {
+    e.PeerLinked: lambda event: (logging.INFO, _link_sentence(event)),
+    e.PeerUnlinked: lambda event: (logging.INFO, f"lost the link to {_by(event.peer_id)}: {event.reason}"),
+    e.StateChanged: lambda event: (logging.INFO, f"the node is {event.state}: {event.cause}"),
+    e.HandshakeRefused: lambda event: (logging.WARNING, f"refused a link with {event.address}: {event.reason}"),
+    e.TransactionRejected: lambda event: (
+        logging.WARNING,
+        f"rejected transaction {short(event.tx_hash)} from {_by(event.peer_id)}: {event.reason}",
+    ),
+    e.StoreFailed: lambda event: (logging.WARNING, f"the store failed: {event.what}"),
+    e.Dropped: lambda event: (logging.DEBUG, f"dropped {event.frames} frames for {_by(event.peer_id)}: {event.reason}"),
+    e.DialFailed: lambda event: (logging.DEBUG, f"could not link to {event.address} by {event.transport}: {event.reason}"),
+    e.ForeignFetchFailed: lambda event: (
+        logging.INFO,
+        f"transaction {short(event.tx_hash)} was not taken from client {event.client[:40]} at {event.address}: {event.reason}",
+    ),
+    e.FetchFailed: lambda event: (
+        logging.DEBUG,
+        f"transaction {short(event.tx_hash)} was delivered by none of {event.asked} announcers",
+    ),
+}
