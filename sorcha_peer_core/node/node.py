@@ -19,7 +19,7 @@ from sorcha_peer_core.interfaces.service import Health, LogSlice, NodeStatus, Pe
 from sorcha_peer_core.interfaces.transport import CertifiedElsewhere, TransportContext
 from sorcha_peer_core.model.events import StateChanged
 from sorcha_peer_core.model.messages import Peers
-from sorcha_peer_core.model.peer import parse_host_port
+from sorcha_peer_core.model.peer import Endpoint, parse_host_port
 from sorcha_peer_core.node.choice import Choice, choose
 from sorcha_peer_core.node.classic import ClassicServices, classic_services
 from sorcha_peer_core.node.parts import Ground, Parts, assemble
@@ -146,14 +146,18 @@ class Node:
 
     def _listen(self, choice: Choice, parts: Parts) -> None:
         communication = self._config.communication
+        plaintext, allowed = parts.ground.protection.credentials is None, self._config.security.allow_insecure_network
+        if plaintext:
+            check_plaintext([Endpoint("grpc", *parse_host_port(communication.listen))], allowed)
         breaker = BreakerConfig(communication.circuit_breaker_threshold, communication.circuit_breaker_reset_s)
         transports = self._build_transports(choice, parts)
         self._certified_elsewhere = [transport for transport in transports if isinstance(transport, CertifiedElsewhere)]
         self._certify(parts)
         listening = parts.links.start(transports, communication.rung_timeout_s, breaker, communication.connection_timeout_s)
         parts.membership.can_dial(scheme for transport in transports for scheme in transport.schemes)
-        if parts.ground.protection.credentials is None:
-            check_plaintext(listening, self._config.security.allow_insecure_network)
+        if plaintext:
+            # Transports may have listeners of their own.
+            check_plaintext(listening, allowed)
         self._report.listening = listening
         parts.own.reached_at(advertised(listening, choice.resolvers))
         # Whoever was quick to dial has a record that does not say yet where this node listens.
