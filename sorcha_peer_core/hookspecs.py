@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import pluggy
 
@@ -76,6 +76,3 @@ HOOKS_WITH_OFFERS = ("peer_transports", "peer_stores", "peer_address_resolvers",
 def hook_names() -> list[str]:
     """Every hook of this module, in the order of definition."""
     return [name for name, value in globals().items() if hasattr(value, f"{PROJECT}_spec")]
-
-
-Settings = dict[str, Any]

@@ -18,7 +18,6 @@ from sorcha_peer_core.wire.records import decode_record, printable, storable
 
 MAX_HEADER_BYTES = 1024
 SIGNATURE_BYTES = 64
-CHUNK_BYTES = 32 * 1024
 
 _FRAME_TAG = b"\x0a"
 """Field 1, length-delimited: each frame of a Batch."""
