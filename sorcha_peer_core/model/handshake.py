@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 from sorcha_peer_core.model.peer import PeerRecord
 
 PROTOCOL_VERSION = 1
 NONCE_BYTES = 32
+
+
+class Purpose(IntEnum):
+    """What a dialler wants of a link."""
+
+    LINK = 0
+    LOOK = 1
+    """To see who answers and how fast, and perhaps whom it knows; then it hangs up."""
 
 
 class Hello(NamedTuple):
@@ -29,6 +38,10 @@ class Hello(NamedTuple):
     """Of the dialler: the place of this link's transport in its order, 0 the best. Of two links the better one stays."""
     linked: bool = False
     """Of the dialler: whether it has another link to the listener that it believes in."""
+    purpose: Purpose = Purpose.LINK
+    """Of the dialler."""
+    observed_host: str = ""
+    """Where the other side's end of this link seems to be: an IP address, empty when that says nothing."""
 
 
 class Proof(NamedTuple):

@@ -5,10 +5,11 @@ Messages and timers are NamedTuples: cheap, immutable, comparable in tests. The 
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import NamedTuple
 
 from sorcha_peer_core.model.ids import TxHash
-from sorcha_peer_core.model.peer import PeerRecord
+from sorcha_peer_core.model.peer import Endpoint, PeerRecord
 from sorcha_peer_core.model.transaction import Header, Transaction
 
 
@@ -107,15 +108,42 @@ class SyncPage(NamedTuple):
     more: bool
 
 
+class Farewell(IntEnum):
+    """What whoever ends a link asks of the other side."""
+
+    UNSAID = 0
+    STOPPING = 1
+    """The node stops."""
+    ENOUGH = 2
+    """It has links enough: dial somebody else, and this one not for a while."""
+
+
 class Goodbye(NamedTuple):
-    """This link ends, and why. For people; nothing is decided by the text."""
+    """This link ends, and why. ``reason`` is for people; nothing is decided by it."""
 
     reason: str
+    farewell: Farewell = Farewell.UNSAID
+
+
+class DialBack(NamedTuple):
+    """See whether I can be reached at one of these, by dialling me and asking who answers."""
+
+    nonce: int
+    endpoints: tuple[Endpoint, ...]
+
+
+class DialledBack(NamedTuple):
+    """The answer to the DialBack with this nonce, for one endpoint. ``reason`` is for people."""
+
+    nonce: int
+    endpoint: Endpoint
+    reached: bool
+    reason: str = ""
 
 
 Message = (
     Push | Announce | Want | Absent | WantChunks | Chunk
-    | Ping | Pong | PeersRequest | Peers | SyncSince | SyncPage | Goodbye
+    | Ping | Pong | PeersRequest | Peers | SyncSince | SyncPage | Goodbye | DialBack | DialledBack
 )  # fmt: skip
 
 

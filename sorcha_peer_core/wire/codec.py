@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import IntEnum
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
 
 from sorcha_peer_core.errors import RemoteProtocolError
 from sorcha_peer_core.model import messages as m
-from sorcha_peer_core.model.handshake import Hello, Proof
+from sorcha_peer_core.model.handshake import Hello, Proof, Purpose
 from sorcha_peer_core.model.ids import HASH_BYTES, TxHash
 from sorcha_peer_core.model.transaction import Header, Transaction
 from sorcha_peer_core.wire import session_pb2 as pb
-from sorcha_peer_core.wire.records import decode_record, printable, storable
+from sorcha_peer_core.wire.records import MAX_ENDPOINTS, decode_endpoint, decode_record, encode_endpoint, printable, storable
 
 MAX_HEADER_BYTES = 1024
 SIGNATURE_BYTES = 64
@@ -22,6 +23,11 @@ SIGNATURE_BYTES = 64
 _FRAME_TAG = b"\x0a"
 """Field 1, length-delimited: each frame of a Batch."""
 _SEVEN_BITS = 0x7F
+_MOST_REASON_CHARS = 200
+_MAX_IP_CHARS = 45
+"""The longest text form of an IPv6 address."""
+
+E = TypeVar("E", bound=IntEnum)
 
 
 def encode_header(header: Header) -> bytes:
@@ -160,6 +166,8 @@ def _encode_hello(hello: Hello) -> pb.Frame:
             log_epoch=hello.log_epoch,
             rung=hello.rung,
             linked=hello.linked,
+            purpose=hello.purpose.name,
+            observed_host=hello.observed_host,
         )
     )
 
@@ -181,6 +189,8 @@ def _decode_hello(h: pb.Hello) -> Hello:
         log_epoch=storable(h.log_epoch),
         rung=h.rung,
         linked=h.linked,
+        purpose=_known(Purpose, h.purpose),
+        observed_host=printable(h.observed_host, _MAX_IP_CHARS),
     )
 
 
@@ -200,6 +210,31 @@ def _one_hash(tx_hash: bytes) -> TxHash:
     return TxHash(tx_hash)
 
 
+def _known(kinds: type[E], number: int) -> E:
+    """A kind that this version does not know is the plain one."""
+    return kinds(number) if number in kinds._value2member_map_ else kinds(0)
+
+
+def _encode_dial_back(message: m.DialBack) -> pb.Frame:
+    return pb.Frame(dial_back=pb.DialBack(nonce=message.nonce, endpoints=map(encode_endpoint, message.endpoints)))
+
+
+def _decode_dial_back(d: pb.DialBack) -> m.DialBack:
+    if len(d.endpoints) > MAX_ENDPOINTS:
+        raise RemoteProtocolError(f"a dial-back to {len(d.endpoints)} endpoints; at most {MAX_ENDPOINTS} are allowed")
+    return m.DialBack(d.nonce, tuple(map(decode_endpoint, d.endpoints)))
+
+
+def _encode_dialled_back(d: m.DialledBack) -> pb.Frame:
+    return pb.Frame(
+        dialled_back=pb.DialledBack(nonce=d.nonce, endpoint=encode_endpoint(d.endpoint), reached=d.reached, reason=d.reason)
+    )
+
+
+def _decode_dialled_back(d: pb.DialledBack) -> m.DialledBack:
+    return m.DialledBack(d.nonce, decode_endpoint(d.endpoint), d.reached, printable(d.reason, _MOST_REASON_CHARS))
+
+
 def _decode_page(p: pb.SyncPage) -> m.SyncPage:
     return m.SyncPage(storable(p.log_epoch), _split_announced(p.hashes, p.sizes), storable(p.next_seq), p.more)
 
@@ -207,7 +242,9 @@ def _decode_page(p: pb.SyncPage) -> m.SyncPage:
 _ENCODERS: dict[type, Callable[[Any], Any]] = {
     Hello: _encode_hello,
     Proof: lambda p: pb.Frame(proof=pb.Proof(signature=p.signature)),
-    m.Goodbye: lambda g: pb.Frame(goodbye=pb.Goodbye(reason=g.reason)),
+    m.Goodbye: lambda g: pb.Frame(goodbye=pb.Goodbye(reason=g.reason, farewell=g.farewell.name)),
+    m.DialBack: _encode_dial_back,
+    m.DialledBack: _encode_dialled_back,
     m.Ping: lambda p: pb.Frame(ping=pb.Ping(nonce=p.nonce)),
     m.Pong: lambda p: pb.Frame(pong=pb.Pong(nonce=p.nonce)),
     m.PeersRequest: lambda r: pb.Frame(peers_request=pb.PeersRequest(most=r.most)),
@@ -225,7 +262,9 @@ _ENCODERS: dict[type, Callable[[Any], Any]] = {
 _DECODERS: dict[str, Callable[[Any], m.Message | Hello | Proof]] = {
     "hello": _decode_hello,
     "proof": lambda p: Proof(p.signature),
-    "goodbye": lambda g: m.Goodbye(printable(g.reason, 200)),
+    "goodbye": lambda g: m.Goodbye(printable(g.reason, _MOST_REASON_CHARS), _known(m.Farewell, g.farewell)),
+    "dial_back": _decode_dial_back,
+    "dialled_back": _decode_dialled_back,
     "ping": lambda p: m.Ping(p.nonce),
     "pong": lambda p: m.Pong(p.nonce),
     "peers_request": lambda r: m.PeersRequest(r.most),

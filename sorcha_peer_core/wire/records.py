@@ -33,7 +33,7 @@ def encode_record(
         public_key=public_key,
         network_id=network_id,
         seq=seq,
-        endpoints=[pb.Endpoint(scheme=e.scheme, host=e.host, port=e.port) for e in endpoints[:MAX_ENDPOINTS]],
+        endpoints=[encode_endpoint(endpoint) for endpoint in endpoints[:MAX_ENDPOINTS]],
         name=name,
         software=software,
         tls_keys=tls_keys[:MAX_TLS_KEYS],
@@ -67,6 +67,18 @@ def decode_record(signed: bytes, signature: bytes) -> PeerRecord:
         signature=signature,
         tls_keys=tuple(record.tls_keys[:MAX_TLS_KEYS]),
     )
+
+
+def encode_endpoint(endpoint: Endpoint) -> pb.Endpoint:
+    """An address as it stands in records and messages."""
+    return pb.Endpoint(scheme=endpoint.scheme, host=endpoint.host, port=endpoint.port)
+
+
+def decode_endpoint(endpoint: pb.Endpoint) -> Endpoint:
+    """Read one; raises RemoteProtocolError for what nobody could dial."""
+    if not _is_dialable(endpoint):
+        raise RemoteProtocolError("an endpoint that nobody could dial")
+    return Endpoint(endpoint.scheme, endpoint.host, endpoint.port)
 
 
 def storable(number: int) -> int:

@@ -24,55 +24,63 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#sorcha_peer_core/wire/session.proto\x12\x16sorcha.peer.session.v1\"6\n\x05\x42\x61tch\x12-\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x1d.sorcha.peer.session.v1.Frame\"\x8d\x06\n\x05\x46rame\x12.\n\x05hello\x18\x01 \x01(\x0b\x32\x1d.sorcha.peer.session.v1.HelloH\x00\x12.\n\x05proof\x18\x02 \x01(\x0b\x32\x1d.sorcha.peer.session.v1.ProofH\x00\x12\x32\n\x07goodbye\x18\x03 \x01(\x0b\x32\x1f.sorcha.peer.session.v1.GoodbyeH\x00\x12,\n\x04ping\x18\x04 \x01(\x0b\x32\x1c.sorcha.peer.session.v1.PingH\x00\x12,\n\x04pong\x18\x05 \x01(\x0b\x32\x1c.sorcha.peer.session.v1.PongH\x00\x12=\n\rpeers_request\x18\x06 \x01(\x0b\x32$.sorcha.peer.session.v1.PeersRequestH\x00\x12.\n\x05peers\x18\x07 \x01(\x0b\x32\x1d.sorcha.peer.session.v1.PeersH\x00\x12,\n\x04push\x18\n \x01(\x0b\x32\x1c.sorcha.peer.session.v1.PushH\x00\x12\x34\n\x08\x61nnounce\x18\x0b \x01(\x0b\x32 .sorcha.peer.session.v1.AnnounceH\x00\x12,\n\x04want\x18\x0c \x01(\x0b\x32\x1c.sorcha.peer.session.v1.WantH\x00\x12\x30\n\x06\x61\x62sent\x18\r \x01(\x0b\x32\x1e.sorcha.peer.session.v1.AbsentH\x00\x12\x39\n\x0bwant_chunks\x18\x0e \x01(\x0b\x32\".sorcha.peer.session.v1.WantChunksH\x00\x12.\n\x05\x63hunk\x18\x0f \x01(\x0b\x32\x1d.sorcha.peer.session.v1.ChunkH\x00\x12\x37\n\nsync_since\x18\x14 \x01(\x0b\x32!.sorcha.peer.session.v1.SyncSinceH\x00\x12\x35\n\tsync_page\x18\x15 \x01(\x0b\x32 .sorcha.peer.session.v1.SyncPageH\x00\x42\x06\n\x04\x62ody\"\x9e\x02\n\x05Hello\x12\x13\n\x0bversion_min\x18\x01 \x01(\r\x12\x13\n\x0bversion_max\x18\x02 \x01(\r\x12\x12\n\nnetwork_id\x18\x03 \x01(\t\x12\x34\n\x06record\x18\x04 \x01(\x0b\x32$.sorcha.peer.session.v1.SignedRecord\x12\r\n\x05nonce\x18\x05 \x01(\x0c\x12\r\n\x05proof\x18\x06 \x01(\x0c\x12.\n\x06limits\x18\x07 \x01(\x0b\x32\x1e.sorcha.peer.session.v1.Limits\x12\x10\n\x08\x66\x65\x61tures\x18\x08 \x03(\r\x12\x10\n\x08\x63lock_ms\x18\t \x01(\x01\x12\x11\n\tlog_epoch\x18\n \x01(\x06\x12\x0c\n\x04rung\x18\x0b \x01(\r\x12\x0e\n\x06linked\x18\x0c \x01(\x08\"@\n\x06Limits\x12\x17\n\x0fmax_batch_bytes\x18\x01 \x01(\r\x12\x1d\n\x15max_transaction_bytes\x18\x02 \x01(\r\"\x1a\n\x05Proof\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"1\n\x0cSignedRecord\x12\x0e\n\x06record\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\xa8\x01\n\nPeerRecord\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x12\x12\n\nnetwork_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x33\n\tendpoints\x18\x04 \x03(\x0b\x32 .sorcha.peer.session.v1.Endpoint\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x10\n\x08software\x18\x06 \x01(\t\x12\x10\n\x08tls_keys\x18\x07 \x03(\x0c\"6\n\x08\x45ndpoint\x12\x0e\n\x06scheme\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x15\n\x04Ping\x12\r\n\x05nonce\x18\x01 \x01(\x06\"\x15\n\x04Pong\x12\r\n\x05nonce\x18\x01 \x01(\x06\"\x1c\n\x0cPeersRequest\x12\x0c\n\x04most\x18\x01 \x01(\r\">\n\x05Peers\x12\x35\n\x07records\x18\x01 \x03(\x0b\x32$.sorcha.peer.session.v1.SignedRecord\"V\n\x04Push\x12\x0e\n\x06header\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\x12\x0b\n\x03hop\x18\x04 \x01(\r\x12\r\n\x05reach\x18\x05 \x01(\r\"\xb9\x01\n\x06Header\x12\x12\n\nnetwork_id\x18\x01 \x01(\t\x12\x14\n\x0cpayload_hash\x18\x02 \x01(\x0c\x12\x14\n\x0cpayload_size\x18\x03 \x01(\x04\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x13\n\x0bregister_id\x18\x05 \x01(\t\x12\x12\n\norigin_key\x18\x06 \x01(\x0c\x12\x12\n\ncreated_ms\x18\x07 \x01(\x01\x12\r\n\x05ttl_s\x18\x08 \x01(\r\x12\r\n\x05nonce\x18\t \x01(\x06\")\n\x08\x41nnounce\x12\x0e\n\x06hashes\x18\x01 \x01(\x0c\x12\r\n\x05sizes\x18\x02 \x03(\r\"\x16\n\x04Want\x12\x0e\n\x06hashes\x18\x01 \x01(\x0c\"\x18\n\x06\x41\x62sent\x12\x0e\n\x06hashes\x18\x01 \x01(\x0c\":\n\nWantChunks\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06\x63hunks\x18\x03 \x01(\r\"r\n\x05\x43hunk\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0e\n\x06header\x18\x04 \x01(\x0c\x12\x11\n\tsignature\x18\x05 \x01(\x0c\x12\x0b\n\x03hop\x18\x06 \x01(\r\x12\r\n\x05reach\x18\x07 \x01(\r\"1\n\tSyncSince\x12\x11\n\tlog_epoch\x18\x01 \x01(\x06\x12\x11\n\tafter_seq\x18\x02 \x01(\x04\"\\\n\x08SyncPage\x12\x11\n\tlog_epoch\x18\x01 \x01(\x06\x12\x0e\n\x06hashes\x18\x02 \x01(\x0c\x12\r\n\x05sizes\x18\x03 \x03(\r\x12\x10\n\x08next_seq\x18\x04 \x01(\x04\x12\x0c\n\x04more\x18\x05 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#sorcha_peer_core/wire/session.proto\x12\x16sorcha.peer.session.v1\"6\n\x05\x42\x61tch\x12-\n\x06\x66rames\x18\x01 \x03(\x0b\x32\x1d.sorcha.peer.session.v1.Frame\"\x81\x07\n\x05\x46rame\x12.\n\x05hello\x18\x01 \x01(\x0b\x32\x1d.sorcha.peer.session.v1.HelloH\x00\x12.\n\x05proof\x18\x02 \x01(\x0b\x32\x1d.sorcha.peer.session.v1.ProofH\x00\x12\x32\n\x07goodbye\x18\x03 \x01(\x0b\x32\x1f.sorcha.peer.session.v1.GoodbyeH\x00\x12,\n\x04ping\x18\x04 \x01(\x0b\x32\x1c.sorcha.peer.session.v1.PingH\x00\x12,\n\x04pong\x18\x05 \x01(\x0b\x32\x1c.sorcha.peer.session.v1.PongH\x00\x12=\n\rpeers_request\x18\x06 \x01(\x0b\x32$.sorcha.peer.session.v1.PeersRequestH\x00\x12.\n\x05peers\x18\x07 \x01(\x0b\x32\x1d.sorcha.peer.session.v1.PeersH\x00\x12\x35\n\tdial_back\x18\x08 \x01(\x0b\x32 .sorcha.peer.session.v1.DialBackH\x00\x12;\n\x0c\x64ialled_back\x18\t \x01(\x0b\x32#.sorcha.peer.session.v1.DialledBackH\x00\x12,\n\x04push\x18\n \x01(\x0b\x32\x1c.sorcha.peer.session.v1.PushH\x00\x12\x34\n\x08\x61nnounce\x18\x0b \x01(\x0b\x32 .sorcha.peer.session.v1.AnnounceH\x00\x12,\n\x04want\x18\x0c \x01(\x0b\x32\x1c.sorcha.peer.session.v1.WantH\x00\x12\x30\n\x06\x61\x62sent\x18\r \x01(\x0b\x32\x1e.sorcha.peer.session.v1.AbsentH\x00\x12\x39\n\x0bwant_chunks\x18\x0e \x01(\x0b\x32\".sorcha.peer.session.v1.WantChunksH\x00\x12.\n\x05\x63hunk\x18\x0f \x01(\x0b\x32\x1d.sorcha.peer.session.v1.ChunkH\x00\x12\x37\n\nsync_since\x18\x14 \x01(\x0b\x32!.sorcha.peer.session.v1.SyncSinceH\x00\x12\x35\n\tsync_page\x18\x15 \x01(\x0b\x32 .sorcha.peer.session.v1.SyncPageH\x00\x42\x06\n\x04\x62ody\"\xe7\x02\n\x05Hello\x12\x13\n\x0bversion_min\x18\x01 \x01(\r\x12\x13\n\x0bversion_max\x18\x02 \x01(\r\x12\x12\n\nnetwork_id\x18\x03 \x01(\t\x12\x34\n\x06record\x18\x04 \x01(\x0b\x32$.sorcha.peer.session.v1.SignedRecord\x12\r\n\x05nonce\x18\x05 \x01(\x0c\x12\r\n\x05proof\x18\x06 \x01(\x0c\x12.\n\x06limits\x18\x07 \x01(\x0b\x32\x1e.sorcha.peer.session.v1.Limits\x12\x10\n\x08\x66\x65\x61tures\x18\x08 \x03(\r\x12\x10\n\x08\x63lock_ms\x18\t \x01(\x01\x12\x11\n\tlog_epoch\x18\n \x01(\x06\x12\x0c\n\x04rung\x18\x0b \x01(\r\x12\x0e\n\x06linked\x18\x0c \x01(\x08\x12\x30\n\x07purpose\x18\r \x01(\x0e\x32\x1f.sorcha.peer.session.v1.Purpose\x12\x15\n\robserved_host\x18\x0e \x01(\t\"@\n\x06Limits\x12\x17\n\x0fmax_batch_bytes\x18\x01 \x01(\r\x12\x1d\n\x15max_transaction_bytes\x18\x02 \x01(\r\"\x1a\n\x05Proof\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"1\n\x0cSignedRecord\x12\x0e\n\x06record\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\xa8\x01\n\nPeerRecord\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x12\x12\n\nnetwork_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x33\n\tendpoints\x18\x04 \x03(\x0b\x32 .sorcha.peer.session.v1.Endpoint\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x10\n\x08software\x18\x06 \x01(\t\x12\x10\n\x08tls_keys\x18\x07 \x03(\x0c\"6\n\x08\x45ndpoint\x12\x0e\n\x06scheme\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\r\"M\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x32\n\x08\x66\x61rewell\x18\x02 \x01(\x0e\x32 .sorcha.peer.session.v1.Farewell\"N\n\x08\x44ialBack\x12\r\n\x05nonce\x18\x01 \x01(\x06\x12\x33\n\tendpoints\x18\x02 \x03(\x0b\x32 .sorcha.peer.session.v1.Endpoint\"q\n\x0b\x44ialledBack\x12\r\n\x05nonce\x18\x01 \x01(\x06\x12\x32\n\x08\x65ndpoint\x18\x02 \x01(\x0b\x32 .sorcha.peer.session.v1.Endpoint\x12\x0f\n\x07reached\x18\x03 \x01(\x08\x12\x0e\n\x06reason\x18\x04 \x01(\t\"\x15\n\x04Ping\x12\r\n\x05nonce\x18\x01 \x01(\x06\"\x15\n\x04Pong\x12\r\n\x05nonce\x18\x01 \x01(\x06\"\x1c\n\x0cPeersRequest\x12\x0c\n\x04most\x18\x01 \x01(\r\">\n\x05Peers\x12\x35\n\x07records\x18\x01 \x03(\x0b\x32$.sorcha.peer.session.v1.SignedRecord\"V\n\x04Push\x12\x0e\n\x06header\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\x12\x0b\n\x03hop\x18\x04 \x01(\r\x12\r\n\x05reach\x18\x05 \x01(\r\"\xb9\x01\n\x06Header\x12\x12\n\nnetwork_id\x18\x01 \x01(\t\x12\x14\n\x0cpayload_hash\x18\x02 \x01(\x0c\x12\x14\n\x0cpayload_size\x18\x03 \x01(\x04\x12\x14\n\x0c\x63ontent_type\x18\x04 \x01(\t\x12\x13\n\x0bregister_id\x18\x05 \x01(\t\x12\x12\n\norigin_key\x18\x06 \x01(\x0c\x12\x12\n\ncreated_ms\x18\x07 \x01(\x01\x12\r\n\x05ttl_s\x18\x08 \x01(\r\x12\r\n\x05nonce\x18\t \x01(\x06\")\n\x08\x41nnounce\x12\x0e\n\x06hashes\x18\x01 \x01(\x0c\x12\r\n\x05sizes\x18\x02 \x03(\r\"\x16\n\x04Want\x12\x0e\n\x06hashes\x18\x01 \x01(\x0c\"\x18\n\x06\x41\x62sent\x12\x0e\n\x06hashes\x18\x01 \x01(\x0c\":\n\nWantChunks\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06\x63hunks\x18\x03 \x01(\r\"r\n\x05\x43hunk\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0e\n\x06header\x18\x04 \x01(\x0c\x12\x11\n\tsignature\x18\x05 \x01(\x0c\x12\x0b\n\x03hop\x18\x06 \x01(\r\x12\r\n\x05reach\x18\x07 \x01(\r\"1\n\tSyncSince\x12\x11\n\tlog_epoch\x18\x01 \x01(\x06\x12\x11\n\tafter_seq\x18\x02 \x01(\x04\"\\\n\x08SyncPage\x12\x11\n\tlog_epoch\x18\x01 \x01(\x06\x12\x0e\n\x06hashes\x18\x02 \x01(\x0c\x12\r\n\x05sizes\x18\x03 \x03(\r\x12\x10\n\x08next_seq\x18\x04 \x01(\x04\x12\x0c\n\x04more\x18\x05 \x01(\x08*\x1d\n\x07Purpose\x12\x08\n\x04LINK\x10\x00\x12\x08\n\x04LOOK\x10\x01*0\n\x08\x46\x61rewell\x12\n\n\x06UNSAID\x10\x00\x12\x0c\n\x08STOPPING\x10\x01\x12\n\n\x06\x45NOUGH\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sorcha_peer_core.wire.session_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PURPOSE']._serialized_start=2857
+  _globals['_PURPOSE']._serialized_end=2886
+  _globals['_FAREWELL']._serialized_start=2888
+  _globals['_FAREWELL']._serialized_end=2936
   _globals['_BATCH']._serialized_start=63
   _globals['_BATCH']._serialized_end=117
   _globals['_FRAME']._serialized_start=120
-  _globals['_FRAME']._serialized_end=901
-  _globals['_HELLO']._serialized_start=904
-  _globals['_HELLO']._serialized_end=1190
-  _globals['_LIMITS']._serialized_start=1192
-  _globals['_LIMITS']._serialized_end=1256
-  _globals['_PROOF']._serialized_start=1258
-  _globals['_PROOF']._serialized_end=1284
-  _globals['_SIGNEDRECORD']._serialized_start=1286
-  _globals['_SIGNEDRECORD']._serialized_end=1335
-  _globals['_PEERRECORD']._serialized_start=1338
-  _globals['_PEERRECORD']._serialized_end=1506
-  _globals['_ENDPOINT']._serialized_start=1508
-  _globals['_ENDPOINT']._serialized_end=1562
-  _globals['_GOODBYE']._serialized_start=1564
-  _globals['_GOODBYE']._serialized_end=1589
-  _globals['_PING']._serialized_start=1591
-  _globals['_PING']._serialized_end=1612
-  _globals['_PONG']._serialized_start=1614
-  _globals['_PONG']._serialized_end=1635
-  _globals['_PEERSREQUEST']._serialized_start=1637
-  _globals['_PEERSREQUEST']._serialized_end=1665
-  _globals['_PEERS']._serialized_start=1667
-  _globals['_PEERS']._serialized_end=1729
-  _globals['_PUSH']._serialized_start=1731
-  _globals['_PUSH']._serialized_end=1817
-  _globals['_HEADER']._serialized_start=1820
-  _globals['_HEADER']._serialized_end=2005
-  _globals['_ANNOUNCE']._serialized_start=2007
-  _globals['_ANNOUNCE']._serialized_end=2048
-  _globals['_WANT']._serialized_start=2050
-  _globals['_WANT']._serialized_end=2072
-  _globals['_ABSENT']._serialized_start=2074
-  _globals['_ABSENT']._serialized_end=2098
-  _globals['_WANTCHUNKS']._serialized_start=2100
-  _globals['_WANTCHUNKS']._serialized_end=2158
-  _globals['_CHUNK']._serialized_start=2160
-  _globals['_CHUNK']._serialized_end=2274
-  _globals['_SYNCSINCE']._serialized_start=2276
-  _globals['_SYNCSINCE']._serialized_end=2325
-  _globals['_SYNCPAGE']._serialized_start=2327
-  _globals['_SYNCPAGE']._serialized_end=2419
+  _globals['_FRAME']._serialized_end=1017
+  _globals['_HELLO']._serialized_start=1020
+  _globals['_HELLO']._serialized_end=1379
+  _globals['_LIMITS']._serialized_start=1381
+  _globals['_LIMITS']._serialized_end=1445
+  _globals['_PROOF']._serialized_start=1447
+  _globals['_PROOF']._serialized_end=1473
+  _globals['_SIGNEDRECORD']._serialized_start=1475
+  _globals['_SIGNEDRECORD']._serialized_end=1524
+  _globals['_PEERRECORD']._serialized_start=1527
+  _globals['_PEERRECORD']._serialized_end=1695
+  _globals['_ENDPOINT']._serialized_start=1697
+  _globals['_ENDPOINT']._serialized_end=1751
+  _globals['_GOODBYE']._serialized_start=1753
+  _globals['_GOODBYE']._serialized_end=1830
+  _globals['_DIALBACK']._serialized_start=1832
+  _globals['_DIALBACK']._serialized_end=1910
+  _globals['_DIALLEDBACK']._serialized_start=1912
+  _globals['_DIALLEDBACK']._serialized_end=2025
+  _globals['_PING']._serialized_start=2027
+  _globals['_PING']._serialized_end=2048
+  _globals['_PONG']._serialized_start=2050
+  _globals['_PONG']._serialized_end=2071
+  _globals['_PEERSREQUEST']._serialized_start=2073
+  _globals['_PEERSREQUEST']._serialized_end=2101
+  _globals['_PEERS']._serialized_start=2103
+  _globals['_PEERS']._serialized_end=2165
+  _globals['_PUSH']._serialized_start=2167
+  _globals['_PUSH']._serialized_end=2253
+  _globals['_HEADER']._serialized_start=2256
+  _globals['_HEADER']._serialized_end=2441
+  _globals['_ANNOUNCE']._serialized_start=2443
+  _globals['_ANNOUNCE']._serialized_end=2484
+  _globals['_WANT']._serialized_start=2486
+  _globals['_WANT']._serialized_end=2508
+  _globals['_ABSENT']._serialized_start=2510
+  _globals['_ABSENT']._serialized_end=2534
+  _globals['_WANTCHUNKS']._serialized_start=2536
+  _globals['_WANTCHUNKS']._serialized_end=2594
+  _globals['_CHUNK']._serialized_start=2596
+  _globals['_CHUNK']._serialized_end=2710
+  _globals['_SYNCSINCE']._serialized_start=2712
+  _globals['_SYNCSINCE']._serialized_end=2761
+  _globals['_SYNCPAGE']._serialized_start=2763
+  _globals['_SYNCPAGE']._serialized_end=2855
 # @@protoc_insertion_point(module_scope)

@@ -1,10 +1,27 @@
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class Purpose(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LINK: _ClassVar[Purpose]
+    LOOK: _ClassVar[Purpose]
+
+class Farewell(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNSAID: _ClassVar[Farewell]
+    STOPPING: _ClassVar[Farewell]
+    ENOUGH: _ClassVar[Farewell]
+LINK: Purpose
+LOOK: Purpose
+UNSAID: Farewell
+STOPPING: Farewell
+ENOUGH: Farewell
 
 class Batch(_message.Message):
     __slots__ = ("frames",)
@@ -13,7 +30,7 @@ class Batch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ...) -> None: ...
 
 class Frame(_message.Message):
-    __slots__ = ("hello", "proof", "goodbye", "ping", "pong", "peers_request", "peers", "push", "announce", "want", "absent", "want_chunks", "chunk", "sync_since", "sync_page")
+    __slots__ = ("hello", "proof", "goodbye", "ping", "pong", "peers_request", "peers", "dial_back", "dialled_back", "push", "announce", "want", "absent", "want_chunks", "chunk", "sync_since", "sync_page")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
@@ -21,6 +38,8 @@ class Frame(_message.Message):
     PONG_FIELD_NUMBER: _ClassVar[int]
     PEERS_REQUEST_FIELD_NUMBER: _ClassVar[int]
     PEERS_FIELD_NUMBER: _ClassVar[int]
+    DIAL_BACK_FIELD_NUMBER: _ClassVar[int]
+    DIALLED_BACK_FIELD_NUMBER: _ClassVar[int]
     PUSH_FIELD_NUMBER: _ClassVar[int]
     ANNOUNCE_FIELD_NUMBER: _ClassVar[int]
     WANT_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +55,8 @@ class Frame(_message.Message):
     pong: Pong
     peers_request: PeersRequest
     peers: Peers
+    dial_back: DialBack
+    dialled_back: DialledBack
     push: Push
     announce: Announce
     want: Want
@@ -44,10 +65,10 @@ class Frame(_message.Message):
     chunk: Chunk
     sync_since: SyncSince
     sync_page: SyncPage
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., peers_request: _Optional[_Union[PeersRequest, _Mapping]] = ..., peers: _Optional[_Union[Peers, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., announce: _Optional[_Union[Announce, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., absent: _Optional[_Union[Absent, _Mapping]] = ..., want_chunks: _Optional[_Union[WantChunks, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., sync_since: _Optional[_Union[SyncSince, _Mapping]] = ..., sync_page: _Optional[_Union[SyncPage, _Mapping]] = ...) -> None: ...
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., peers_request: _Optional[_Union[PeersRequest, _Mapping]] = ..., peers: _Optional[_Union[Peers, _Mapping]] = ..., dial_back: _Optional[_Union[DialBack, _Mapping]] = ..., dialled_back: _Optional[_Union[DialledBack, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., announce: _Optional[_Union[Announce, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., absent: _Optional[_Union[Absent, _Mapping]] = ..., want_chunks: _Optional[_Union[WantChunks, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., sync_since: _Optional[_Union[SyncSince, _Mapping]] = ..., sync_page: _Optional[_Union[SyncPage, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("version_min", "version_max", "network_id", "record", "nonce", "proof", "limits", "features", "clock_ms", "log_epoch", "rung", "linked")
+    __slots__ = ("version_min", "version_max", "network_id", "record", "nonce", "proof", "limits", "features", "clock_ms", "log_epoch", "rung", "linked", "purpose", "observed_host")
     VERSION_MIN_FIELD_NUMBER: _ClassVar[int]
     VERSION_MAX_FIELD_NUMBER: _ClassVar[int]
     NETWORK_ID_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +81,8 @@ class Hello(_message.Message):
     LOG_EPOCH_FIELD_NUMBER: _ClassVar[int]
     RUNG_FIELD_NUMBER: _ClassVar[int]
     LINKED_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    OBSERVED_HOST_FIELD_NUMBER: _ClassVar[int]
     version_min: int
     version_max: int
     network_id: str
@@ -72,7 +95,9 @@ class Hello(_message.Message):
     log_epoch: int
     rung: int
     linked: bool
-    def __init__(self, version_min: _Optional[int] = ..., version_max: _Optional[int] = ..., network_id: _Optional[str] = ..., record: _Optional[_Union[SignedRecord, _Mapping]] = ..., nonce: _Optional[bytes] = ..., proof: _Optional[bytes] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[int]] = ..., clock_ms: _Optional[float] = ..., log_epoch: _Optional[int] = ..., rung: _Optional[int] = ..., linked: bool = ...) -> None: ...
+    purpose: Purpose
+    observed_host: str
+    def __init__(self, version_min: _Optional[int] = ..., version_max: _Optional[int] = ..., network_id: _Optional[str] = ..., record: _Optional[_Union[SignedRecord, _Mapping]] = ..., nonce: _Optional[bytes] = ..., proof: _Optional[bytes] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[int]] = ..., clock_ms: _Optional[float] = ..., log_epoch: _Optional[int] = ..., rung: _Optional[int] = ..., linked: bool = ..., purpose: _Optional[_Union[Purpose, str]] = ..., observed_host: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_batch_bytes", "max_transaction_bytes")
@@ -125,10 +150,32 @@ class Endpoint(_message.Message):
     def __init__(self, scheme: _Optional[str] = ..., host: _Optional[str] = ..., port: _Optional[int] = ...) -> None: ...
 
 class Goodbye(_message.Message):
-    __slots__ = ("reason",)
+    __slots__ = ("reason", "farewell")
     REASON_FIELD_NUMBER: _ClassVar[int]
+    FAREWELL_FIELD_NUMBER: _ClassVar[int]
     reason: str
-    def __init__(self, reason: _Optional[str] = ...) -> None: ...
+    farewell: Farewell
+    def __init__(self, reason: _Optional[str] = ..., farewell: _Optional[_Union[Farewell, str]] = ...) -> None: ...
+
+class DialBack(_message.Message):
+    __slots__ = ("nonce", "endpoints")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
+    nonce: int
+    endpoints: _containers.RepeatedCompositeFieldContainer[Endpoint]
+    def __init__(self, nonce: _Optional[int] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ...) -> None: ...
+
+class DialledBack(_message.Message):
+    __slots__ = ("nonce", "endpoint", "reached", "reason")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    ENDPOINT_FIELD_NUMBER: _ClassVar[int]
+    REACHED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    nonce: int
+    endpoint: Endpoint
+    reached: bool
+    reason: str
+    def __init__(self, nonce: _Optional[int] = ..., endpoint: _Optional[_Union[Endpoint, _Mapping]] = ..., reached: bool = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Ping(_message.Message):
     __slots__ = ("nonce",)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sorcha_peer_core.errors import RemoteProtocolError
 from sorcha_peer_core.model import messages as m
-from sorcha_peer_core.model.handshake import Hello, Proof
+from sorcha_peer_core.model.handshake import Hello, Proof, Purpose
 from sorcha_peer_core.model.ids import TxHash
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.model.transaction import Header, Transaction
@@ -46,11 +46,13 @@ def _record(key: bytes, seq: int, endpoints, name: str, signature: bytes):
     return decode_record(encode_record(key, "net", seq, tuple(endpoints), name, "software"), signature)
 
 
+PLAIN_TEXTS = st.text(alphabet=st.characters(categories=("L", "N", "P")), max_size=200)
+ENDPOINTS = st.builds(Endpoint, st.sampled_from(("grpc", "rest")), st.just("::1"), st.integers(1, 65535))
 RECORDS = st.builds(
     _record,
     st.binary(min_size=32, max_size=32),
     U63,
-    st.lists(st.builds(Endpoint, st.sampled_from(("grpc", "rest")), st.just("::1"), st.integers(1, 65535)), max_size=8),
+    st.lists(ENDPOINTS, max_size=8),
     TEXTS,
     st.binary(min_size=64, max_size=64),
 )
@@ -58,13 +60,16 @@ MESSAGES = {
     "hello": st.builds(
         Hello, U32, U32, TEXTS, RECORDS, st.binary(max_size=32), st.binary(max_size=64), U32, U32,
         st.lists(U32, max_size=4).map(tuple), st.floats(0, 1e15, allow_nan=False), U63, U32, st.booleans(),
+        st.sampled_from(Purpose), st.ip_addresses().map(str),
     ),
     "proof": st.builds(Proof, st.binary(max_size=64)),
-    "goodbye": st.builds(m.Goodbye, st.text(alphabet=st.characters(categories=("L", "N", "P")), max_size=200)),
+    "goodbye": st.builds(m.Goodbye, PLAIN_TEXTS, st.sampled_from(m.Farewell)),
     "ping": st.builds(m.Ping, U64),
     "pong": st.builds(m.Pong, U64),
     "peers_request": st.builds(m.PeersRequest, U32),
     "peers": st.builds(m.Peers, st.lists(RECORDS, max_size=3).map(tuple)),
+    "dial_back": st.builds(m.DialBack, U64, st.lists(ENDPOINTS, max_size=8).map(tuple)),
+    "dialled_back": st.builds(m.DialledBack, U64, ENDPOINTS, st.booleans(), PLAIN_TEXTS),
     "push": st.builds(m.Push, st.builds(_transaction, HEADERS, st.binary(max_size=64), st.binary(max_size=200)), U32, U32),
     "announce": st.builds(m.Announce, ANNOUNCED),
     "want": st.builds(m.Want, HASH_LISTS),
