@@ -13,7 +13,7 @@ PACKAGING := requirements.txt $(wildcard $(foreach distribution,$(DISTRIBUTIONS)
 SOURCES := sorcha_peer_core plugins admin tests benchmarks examples
 
 # gevent patches the standard library for a whole process, so tests that need it run apart from those that must not have it.
-UNPATCHED := tests/model tests/protocol tests/wire tests/config tests/builtin tests/cli $(wildcard tests/test_*.py)
+UNPATCHED := tests/model tests/protocol tests/wire tests/config tests/builtin tests/cli tests/sim $(wildcard tests/test_*.py)
 PATCHED := tests/services tests/integration $(wildcard plugins/*/tests examples/*/tests) admin/tests
 PYTEST := $(BIN)/python -m pytest --timeout=120 --timeout-method=signal
 

@@ -24,6 +24,8 @@ CONFIG_FILE = "config.toml"
 DEFAULT_TRANSPORTS = ("grpcstream", "grpc", "rest")
 """All that ship. Of these, and only while nothing else is configured, those that are not installed are passed over."""
 
+_MOST_FANOUT = 64
+
 
 def _host_port(text: str) -> str:
     parse_host_port(text)
@@ -39,6 +41,13 @@ def _peer_id(text: str) -> str:
     return parse_peer_id(text)
 
 
+def _fanout(text: str) -> str:
+    if text != "auto" and not (text.isdecimal() and 1 <= int(text) <= _MOST_FANOUT):
+        raise ValueError(f"write auto, or a number from 1 to {_MOST_FANOUT}")
+    return text
+
+
+FanoutText = Annotated[str, AfterValidator(_fanout)]
 HostPort = Annotated[str, AfterValidator(_host_port)]
 BootstrapText = Annotated[str, AfterValidator(_bootstrap)]
 PeerIdText = Annotated[str, AfterValidator(_peer_id)]
@@ -101,7 +110,10 @@ class CommunicationSection(Section):
 class TransactionDistributionSection(Section):
     """How transactions spread."""
 
-    strategy: str = Field("mesh", min_length=1, description="who gets pushed what: mesh")
+    strategy: str = Field("mesh", min_length=1, description="who gets pushed what: mesh | sqrt | flood")
+    fanout: FanoutText = Field(
+        "auto", description="mesh: links that push to a node; auto: 3 | sqrt: peers told at each hop; auto: root of all"
+    )
     full_mesh_max_peers: Annotated[int, Field(ge=0)] = Field(
         32, description="up to this many peers everybody is linked to everybody"
     )

@@ -1,4 +1,4 @@
-"""The tests of the words, the protocol and the wire format must not need gevent, not even by accident."""
+"""The tests of the words, the protocol, the wire format and the simulator must not need gevent, not even by accident."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-WITHOUT_GEVENT = tuple(HERE / name for name in ("model", "protocol", "wire"))
+WITHOUT_GEVENT = tuple(HERE / name for name in ("model", "protocol", "wire", "sim"))
 
 
 def _is_pure(path: Path) -> bool:

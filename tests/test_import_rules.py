@@ -68,6 +68,16 @@ def test_the_words_and_the_protocol_use_no_random_generator_of_their_own():
     assert offenders == []
 
 
+def test_the_simulator_takes_nothing_from_outside_but_the_standard_library():
+    offenders = {
+        str(path.relative_to(ROOT)): foreign
+        for path, module in _modules(CORE / "sim")
+        if (foreign := _imported_anywhere(module) - sys.stdlib_module_names - {"sorcha_peer_core"})
+    }
+
+    assert offenders == {}
+
+
 def test_commands_load_the_http_client_only_when_they_need_it():
     offenders = [str(path.relative_to(ROOT)) for path, module in _modules(CORE) if "requests" in _imported_when_it_loads(module)]
 
@@ -107,7 +117,7 @@ def test_plugins_are_kept_from_every_layer_that_is_not_theirs_to_see():
 
 
 def test_the_layers_below_the_services_load_without_gevent_and_grpc():
-    layers = ["errors", "model", "interfaces", "protocol", "wire", "config", "hookspecs", "plugin_manager"]
+    layers = ["errors", "model", "interfaces", "protocol", "wire", "config", "hookspecs", "plugin_manager", "sim"]
     program = (
         "import importlib, pkgutil, sys\n"
         f"for layer in {layers!r}:\n"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 from sorcha_peer_core.errors import StoreError
 from sorcha_peer_core.model.ids import PeerId, TxHash, peer_id_of
-from sorcha_peer_core.model.messages import Cursor
+from sorcha_peer_core.model.messages import Created, Cursor
 from sorcha_peer_core.model.peer import PeerRow
 from sorcha_peer_core.model.transaction import Arrival, LogEntry, Queued, Submission, Transaction
 
@@ -31,6 +32,7 @@ class MemoryStore:
         self._seqs: dict[TxHash, int] = {}
         # Nothing is ever removed, so the entry with seq n is at place n - 1.
         self._log: list[LogEntry] = []
+        self._by_time: list[tuple[float, TxHash]] = []
         self._queue: dict[TxHash, Queued] = {}
         self._queue_bytes = 0
         self._last_row_id = 0
@@ -59,6 +61,7 @@ class MemoryStore:
                 self._log.append(_entry(len(self._log) + 1, arrival))
                 self._seqs[transaction.hash] = len(self._log)
                 self._transactions[transaction.hash] = transaction
+                insort(self._by_time, (transaction.header.created_ms, transaction.hash))
             if arrival.own and (row := self._queue.pop(transaction.hash, None)):
                 self._queue_bytes -= len(row.submission.payload)
         return [self._seqs[arrival.transaction.hash] for arrival in arrivals]
@@ -85,6 +88,16 @@ class MemoryStore:
         self._check_open()
         rest = islice(self._log, max(seq, 0), None)
         return list(islice((entry for entry in rest if register_id is None or entry.register_id == register_id), limit))
+
+    def created(self, start_ms: float, end_ms: float, limit: int, after: bytes = b"") -> list[Created]:
+        """Lines of the log by the time they were created."""
+        self._check_open()
+        start = bisect_right(self._by_time, (start_ms, after))
+        end = bisect_left(self._by_time, (end_ms, b""))
+        return [
+            Created(tx_hash, len(self._transactions[tx_hash].payload), created_ms)
+            for created_ms, tx_hash in self._by_time[start : min(end, start + limit)]
+        ]
 
     def totals(self) -> tuple[int, int]:
         """Number of transactions in the log, and the last ``seq``."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sorcha_peer_core.errors import ConfigError
 from sorcha_peer_core.hookspecs import Offer, hookimpl
 
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ def peer_address_resolvers() -> Sequence[Offer[AddressResolver]]:
 @hookimpl
 def peer_strategies() -> Sequence[Offer[Strategy]]:
     """The shipped ways to spread transactions."""
-    return [Offer("mesh", _build_mesh, "push to everybody in small networks, to an active view in large ones")]
+    return [
+        Offer("mesh", _build_mesh, "push to everybody in small networks, over the fastest links in large ones"),
+        Offer("sqrt", _build_sqrt, "tell the hash to the square root of the network, as the original design has it"),
+        Offer("flood", _build_flood, "push over every link; fast, at a copy for each"),
+    ]
 
 
 def _build_sqlite_store(url: str, data_dir: Path) -> Store:
@@ -63,6 +68,25 @@ def _build_interface_resolver(settings: Mapping[str, Any]) -> AddressResolver:
 
 
 def _build_mesh(settings: Mapping[str, Any]) -> Strategy:
-    from sorcha_peer_core.protocol.strategies import Mesh
+    from sorcha_peer_core.protocol.strategies import MESH_FANOUT, Mesh
 
-    return Mesh(full_mesh_max_peers=settings["full_mesh_max_peers"], eager_max_bytes=settings["eager_max_bytes"])
+    return Mesh(settings["full_mesh_max_peers"], settings["eager_max_bytes"], _fanout(settings) or MESH_FANOUT)
+
+
+def _build_sqrt(settings: Mapping[str, Any]) -> Strategy:
+    from sorcha_peer_core.protocol.strategies import Sqrt
+
+    return Sqrt(_fanout(settings))
+
+
+def _build_flood(settings: Mapping[str, Any]) -> Strategy:
+    from sorcha_peer_core.protocol.strategies import Flood
+
+    if _fanout(settings) is not None:
+        raise ConfigError(f"transaction_distribution.fanout is {settings['fanout']}; flood has none, it pushes over every link")
+    return Flood(settings["swarm_min_bytes"])
+
+
+def _fanout(settings: Mapping[str, Any]) -> int | None:
+    """None: as the strategy finds right."""
+    return None if settings["fanout"] == "auto" else int(settings["fanout"])

@@ -67,6 +67,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX idx_transactions_register ON transactions (register_id) WHERE register_id <> ''",
         "CREATE TABLE sync_cursors (peer_id TEXT PRIMARY KEY, log_epoch INTEGER NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID",
     ),
+    # With hash and size in it, what was created in some time is found without reading the payloads.
+    ("CREATE INDEX idx_transactions_created ON transactions (created_ms, tx_hash, size)",),
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -14,6 +14,7 @@ from peewee import Table
 from sorcha_peer_core.builtin.sqlite_file import SqliteFile, sqlite_path
 from sorcha_peer_core.builtin.sqlite_peers import SqlitePeers
 from sorcha_peer_core.model.ids import TxHash, peer_id_of
+from sorcha_peer_core.model.messages import Created
 from sorcha_peer_core.model.transaction import Arrival, LogEntry, Queued, Submission, Transaction
 from sorcha_peer_core.wire.codec import decode_header
 
@@ -28,6 +29,10 @@ _AFTER_IN_REGISTER = (
     f"SELECT {_LOG_COLUMNS} FROM transactions WHERE seq > ? AND register_id = ? AND register_id <> '' ORDER BY seq LIMIT ?"
 )
 _AFTER_WITHOUT_REGISTER = f"SELECT {_LOG_COLUMNS} FROM transactions WHERE seq > ? AND register_id = ? ORDER BY seq LIMIT ?"
+_CREATED = (
+    "SELECT tx_hash, size, created_ms FROM transactions WHERE (created_ms, tx_hash) > (?, ?) AND created_ms < ? "
+    "ORDER BY created_ms, tx_hash LIMIT ?"
+)
 _PAYLOAD = "SELECT payload FROM transactions WHERE tx_hash = ?"
 _QUEUED_PAYLOAD = "SELECT tx_data FROM transaction_queue WHERE tx_hash = ?"
 _RECENT = "SELECT seq, tx_hash, max(received_ms, created_ms) FROM transactions WHERE seq < ? ORDER BY seq DESC LIMIT ?"
@@ -129,6 +134,12 @@ class SqliteStore(SqlitePeers):
                 return [LogEntry._make(row) for row in connection.execute(_AFTER, (seq, limit))]
             query = _AFTER_IN_REGISTER if register_id else _AFTER_WITHOUT_REGISTER
             return [LogEntry._make(row) for row in connection.execute(query, (seq, register_id, limit))]
+
+    def created(self, start_ms: float, end_ms: float, limit: int, after: bytes = b"") -> list[Created]:
+        """Lines of the log by the time they were created, from the index alone."""
+        with self._file.reading(f"list transactions created from {start_ms} to {end_ms}") as connection:
+            rows = connection.execute(_CREATED, (start_ms, after, end_ms, limit))
+            return [Created(TxHash(tx_hash), size, created_ms) for tx_hash, size, created_ms in rows]
 
     def totals(self) -> tuple[int, int]:
         """Number of transactions in the log, and the last ``seq``."""

@@ -20,6 +20,7 @@ from sorcha_peer_core.cli.init import init
 from sorcha_peer_core.cli.peers import peers
 from sorcha_peer_core.cli.plugins import plugins
 from sorcha_peer_core.cli.run import run
+from sorcha_peer_core.cli.simulate import simulate
 from sorcha_peer_core.cli.status import status
 from sorcha_peer_core.cli.submit import submit
 from sorcha_peer_core.cli.tail import tail
@@ -42,7 +43,7 @@ def commands() -> None:
     """A node of a decentralised network in which every node gets every transaction."""
 
 
-for _command in (run, init, identity, devnet, submit, tail, get, status, peers, plugins, ca):
+for _command in (run, init, identity, devnet, submit, tail, get, status, peers, plugins, ca, simulate):
     commands.add_command(_command)
 
 

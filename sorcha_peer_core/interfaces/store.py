@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import PeerId, TxHash
-    from sorcha_peer_core.model.messages import Cursor
+    from sorcha_peer_core.model.messages import Created, Cursor
     from sorcha_peer_core.model.peer import PeerRow
     from sorcha_peer_core.model.transaction import Arrival, LogEntry, Queued, Submission, Transaction
 
@@ -42,6 +42,12 @@ class TransactionStore(Protocol):
 
     def after(self, seq: int, limit: int, register_id: str | None = None) -> list[LogEntry]:
         """Up to ``limit`` lines of the log with a ``seq`` above the given one, ascending."""
+
+    def created(self, start_ms: float, end_ms: float, limit: int, after: bytes = b"") -> list[Created]:
+        """Up to ``limit`` transactions of the log that were created in ``[start_ms, end_ms)``, by time and then by hash.
+
+        Of those that were created at ``start_ms`` itself only hashes above ``after``. Reads no payloads.
+        """
 
     def totals(self) -> tuple[int, int]:
         """Number of transactions in the log, and the last ``seq`` (0 when empty). Cheap."""

@@ -24,6 +24,10 @@ class View(NamedTuple):
     """Peers that are known and not given up, linked or not; never below ``linked``."""
     reach: int = 0
     """Of a relay: how many peers the one it came from is linked to; 0 when that is not known."""
+    eager: Sequence[int] = ()
+    """Those of ``peers`` that take relayed transactions pushed, ascending. The others asked for hashes only."""
+    line_use: float = 0.0
+    """Share of this node's line upwards that was in use lately; above 1 when more is sent than it carries."""
 
 
 class Spread(NamedTuple):
@@ -48,8 +52,14 @@ class Strategy(Protocol):
     def relay(self, view: View, size: int, hop: int, rng: Random) -> Spread:
         """For one that came from a peer and was verified; ``hop`` is 1 straight from its origin."""
 
-    def pull_wait_s(self, linked: int, known: int) -> float:
-        """How long to wait for the push of an announced transaction that is small enough to be pushed."""
+    def eager_links(self, linked: int, known: int) -> int:
+        """How many peers should push to this node what they relay: the fastest are kept, the others asked for hashes only.
 
-    def links_wanted(self, known: int) -> int:
-        """How many peers to be linked to when ``known`` are known."""
+        0: nobody is asked for anything, and ``View.eager`` stays as the peers want it.
+        """
+
+    def pull_wait_s(self, size: int, linked: int, known: int) -> float:
+        """How long to wait for the push of an announced transaction of ``size`` bytes; 0 when none is to be expected."""
+
+    def links_wanted(self, known: int, linked: int = 0) -> int:
+        """How many peers to be linked to when ``known`` are known and ``linked`` of them are linked already."""

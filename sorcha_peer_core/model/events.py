@@ -94,7 +94,22 @@ class StoreFailed:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class PartitionSuspected:
+    """The network may have fallen apart: what this node sees may be a part of it. Nothing is done about it here."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionOver:
+    """Nothing speaks for a partition any more."""
+
+    lasted_s: float
+
+
 Event = (
     PeerLinked | PeerUnlinked | DialFailed | HandshakeRefused | TransactionRejected
     | FetchFailed | ForeignFetchFailed | Dropped | StateChanged | StoreFailed
+    | PartitionSuspected | PartitionOver
 )  # fmt: skip

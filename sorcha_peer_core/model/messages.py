@@ -33,6 +33,8 @@ class Announce(NamedTuple):
     """Lazy push (IHAVE): these are verified here and can be asked for."""
 
     items: tuple[Announced, ...]
+    old: bool = False
+    """They are no news, the receiver seems to have missed them: nobody will push them."""
 
 
 class Want(NamedTuple):
@@ -53,19 +55,52 @@ class WantChunks(NamedTuple):
     hash: TxHash
     offset: int
     chunks: int
+    root: bytes = b""
+    """Of the list that the answer will be checked against; who has another one says Absent. Empty: there is no list."""
+
+
+class WantChunkList(NamedTuple):
+    """Send me the envelope of a large transaction and the list of its chunks."""
+
+    hash: TxHash
+
+
+class ChunkList(NamedTuple):
+    """The answer: hashes back to back, none when the envelope has no root. ``hop`` and ``reach`` as in a Push."""
+
+    hash: TxHash
+    header: Header
+    header_bytes: bytes
+    signature: bytes
+    hashes: bytes
+    hop: int = 0
+    reach: int = 0
+
+
+class Have(NamedTuple):
+    """These chunks of a large transaction are here and were found good, the rest is on its way."""
+
+    hash: TxHash
+    size: int
+    chunks: tuple[int, ...]
 
 
 class Chunk(NamedTuple):
-    """A piece of a large transaction. The envelope travels with the piece at offset 0 only."""
+    """A piece of a large transaction."""
 
     hash: TxHash
     offset: int
     data: bytes
-    header: Header | None = None
-    header_bytes: bytes = b""
-    signature: bytes = b""
-    hop: int = 0
-    reach: int = 0
+
+
+class Graft(NamedTuple):
+    """Push to me from now on what you relay."""
+
+
+class Prune(NamedTuple):
+    """Do not push to me what you relay; its hash is enough. ``refused``: the answer to a Graft, I will not push to you."""
+
+    refused: bool = False
 
 
 class Ping(NamedTuple):
@@ -108,6 +143,62 @@ class SyncPage(NamedTuple):
     more: bool
 
 
+class Slice(NamedTuple):
+    """The transactions whose origins say they were created in ``[start_ms, start_ms + span_ms)``, Unix milliseconds."""
+
+    start_ms: int
+    span_ms: int
+
+
+class Mark(NamedTuple):
+    """What tells two sets of transactions apart: how many there are, and a number of 64 bits made from all of them."""
+
+    members: int
+    sum: int
+
+
+class Digest(NamedTuple):
+    """Marks of neighbouring slices, of which the last one ends at ``end_ms``. The receiver says where it differs."""
+
+    salt: int
+    """What the marks were made with; 0 for those of hours and minutes, which nothing is added to."""
+    first: Slice
+    end_ms: int
+    marks: tuple[Mark, ...]
+    log_epoch: int = 0
+    """Not 0: where nothing differs, say with an empty SyncPage where your arrival log of this epoch ends."""
+
+
+class Region(NamedTuple):
+    """A part of a slice: the transactions whose short ids under ``salt`` begin with the ``depth`` hex digits of ``prefix``."""
+
+    salt: int
+    slice: Slice
+    prefix: int = 0
+    depth: int = 0
+
+
+class DigestRange(NamedTuple):
+    """Marks of the sixteen parts of a region. The receiver goes on with those that differ."""
+
+    region: Region
+    marks: tuple[Mark, ...]
+
+
+class DigestIds(NamedTuple):
+    """All that I have in a region, as short ids. The receiver announces what is missing here and wants what it lacks."""
+
+    region: Region
+    ids: tuple[int, ...]
+
+
+class DigestWant(NamedTuple):
+    """Announce to me what has these short ids in the region."""
+
+    region: Region
+    ids: tuple[int, ...]
+
+
 class Farewell(IntEnum):
     """What whoever ends a link asks of the other side."""
 
@@ -142,8 +233,9 @@ class DialledBack(NamedTuple):
 
 
 Message = (
-    Push | Announce | Want | Absent | WantChunks | Chunk
-    | Ping | Pong | PeersRequest | Peers | SyncSince | SyncPage | Goodbye | DialBack | DialledBack
+    Push | Announce | Want | Absent | WantChunks | Chunk | WantChunkList | ChunkList | Have | Graft | Prune
+    | Ping | Pong | PeersRequest | Peers | SyncSince | SyncPage | Digest | DigestRange | DigestIds | DigestWant
+    | Goodbye | DialBack | DialledBack
 )  # fmt: skip
 
 
@@ -158,6 +250,16 @@ class FetchDue(NamedTuple):
     attempt: int
 
 
+class SwarmsDue(NamedTuple):
+    """Timer: see how the large transactions get on that are on their way in."""
+
+
+class TellChunks(NamedTuple):
+    """Timer: tell the neighbours which chunks came since the last time."""
+
+    hash: TxHash
+
+
 class ProbeDue(NamedTuple):
     """Timer: probe this link. Stale when the link's ``generation`` has passed."""
 
@@ -166,14 +268,22 @@ class ProbeDue(NamedTuple):
 
 
 class SyncDue(NamedTuple):
-    """Timer: read the arrival log of one linked peer."""
+    """Timer: compare what is older with one linked peer, or read its arrival log."""
+
+
+class DigestDue(NamedTuple):
+    """Timer: compare what was created lately with one linked peer."""
+
+
+class CompareDue(NamedTuple):
+    """Timer: much was missing here; see whether neighbours miss it too."""
 
 
 class RotateSeen(NamedTuple):
     """Timer: let the older generation of seen hashes go."""
 
 
-Timer = FlushAnnouncements | FetchDue | ProbeDue | SyncDue | RotateSeen
+Timer = FlushAnnouncements | FetchDue | SwarmsDue | TellChunks | ProbeDue | SyncDue | DigestDue | CompareDue | RotateSeen
 
 
 class Cursor(NamedTuple):
@@ -191,10 +301,10 @@ class LoadWanted(NamedTuple):
 
 
 class LoadChunks(NamedTuple):
-    """Question to the store: this transaction, of which ``peer`` asked for a piece."""
+    """Question to the store: this transaction, of which ``peer`` asked for a piece or the list."""
 
     peer: int
-    want: WantChunks
+    want: WantChunks | WantChunkList
 
 
 class LoadKnown(NamedTuple):
@@ -212,7 +322,19 @@ class LoadLog(NamedTuple):
     most: int
 
 
-Load = LoadWanted | LoadChunks | LoadKnown | LoadLog
+class LoadCreated(NamedTuple):
+    """Question to the store: what is in the log and was created in ``[start_ms, end_ms)``, by time and hash.
+
+    Of what was created at ``start_ms`` itself only hashes above ``after``.
+    """
+
+    start_ms: float
+    end_ms: float
+    most: int
+    after: bytes = b""
+
+
+Load = LoadWanted | LoadChunks | LoadKnown | LoadLog | LoadCreated
 
 
 class Loaded(NamedTuple):
@@ -239,4 +361,19 @@ class LogPage(NamedTuple):
     more: bool
 
 
-Answer = Loaded | KnownHashes | LogPage
+class Created(NamedTuple):
+    """A line of the log, by the time its origin gives."""
+
+    hash: TxHash
+    size: int
+    created_ms: float
+
+
+class CreatedPage(NamedTuple):
+    """The answer to a LoadCreated; as many as were asked for when there may be more."""
+
+    question: LoadCreated
+    items: tuple[Created, ...]
+
+
+Answer = Loaded | KnownHashes | LogPage | CreatedPage

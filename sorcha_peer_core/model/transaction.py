@@ -25,6 +25,10 @@ class Header(NamedTuple):
     """Unix milliseconds by the origin's clock, to the microsecond."""
     ttl_s: int
     nonce: int
+    chunk_bytes: int = 0
+    """Of a large payload: the size of its chunks; 0 when there is no list of them."""
+    chunk_root: bytes = b""
+    """The root of the list of their hashes (``model.chunks``)."""
 
 
 class Transaction(NamedTuple):
@@ -34,6 +38,7 @@ class Transaction(NamedTuple):
     header_bytes: bytes
     signature: bytes
     payload: bytes
+    """Empty: only the envelope is meant. No transaction has an empty payload."""
 
     @property
     def hash(self) -> TxHash:

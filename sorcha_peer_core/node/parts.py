@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sorcha_peer_core import __version__
 from sorcha_peer_core.builtin.hash_filter import BloomHashFilter
 from sorcha_peer_core.model.ids import PeerId
-from sorcha_peer_core.protocol.config import CoreConfig
+from sorcha_peer_core.node.knobs import core_config
 from sorcha_peer_core.protocol.core import Core
 from sorcha_peer_core.protocol.membership import Membership
 from sorcha_peer_core.services.discovery import Discovery, PeerTable
@@ -96,7 +96,7 @@ def assemble(ground: Ground, strategy: Strategy, stored: Callable[[Done], None])
     rules = TransactionRules(config.node.network_id, config.transaction_distribution.max_transaction_bytes)
     verifier = Verifier(rules, ground.crypto_thread, driver.verified)
     storage = Storage(ground.store, store_thread, ground.events, carried_out)
-    driver.attach(Core(_core_config(config), driver, strategy, found, ground.rng), storage, verifier)
+    driver.attach(Core(core_config(config), driver, strategy, found, ground.rng), storage, verifier)
     driver.last_seq = ground.store.totals()[1]
     driver.cursors.update(store_thread.call(ground.store.cursors))
     links = Links(
@@ -180,13 +180,3 @@ def _local_side(ground: Ground, own: OwnRecord) -> LocalSide:
 def _tls_keys(ground: Ground) -> tuple[bytes, ...]:
     credentials = ground.protection.credentials
     return credentials.tls_keys if credentials else ()
-
-
-def _core_config(config: Config) -> CoreConfig:
-    distribution = config.transaction_distribution
-    return CoreConfig(
-        eager_max_bytes=distribution.eager_max_bytes,
-        swarm_min_bytes=distribution.swarm_min_bytes,
-        max_transaction_bytes=distribution.max_transaction_bytes,
-        probe_interval_s=config.communication.link_probe_interval_s,
-    )

@@ -61,7 +61,7 @@ class Report:
             log_epoch=ground.store.log_epoch,
             traffic=Traffic(counters.received, counters.duplicates, *parts.links.traffic()),
             last_discovery_at=parts.discovery.last_discovery_at,
-            partition=False,
+            partition=parts.driver.core.reconciling.is_partition_suspected,
         )
 
     def peers(self) -> list[PeerView]:
@@ -86,7 +86,7 @@ class Report:
         parts = self._parts
         return {
             "dedup_bloom_fill_ratio": parts.filter.fill_ratio,
-            "network_partition_detected": 0,
+            "network_partition_detected": parts.driver.core.reconciling.is_partition_suspected,
             "fetching": parts.driver.core.fetching,
             "storage_queue": parts.storage.waiting,
             "send_backlog_bytes": parts.driver.send_backlog_bytes,
@@ -98,6 +98,7 @@ class Report:
         return {
             "gossip_rounds": core.gossip_rounds,
             "sync_recovered": core.counters.synced,
+            "digests_refused": core.reconciling.refused,
             "transactions_rejected": core.counters.rejected,
         }
 

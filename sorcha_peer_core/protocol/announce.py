@@ -12,37 +12,45 @@ if TYPE_CHECKING:
 
 
 class AnnounceQueue:
-    """Hashes to be announced, each with the peers (a bit mask) that should hear of it."""
+    """What each peer is to hear of at the next flush."""
 
-    __slots__ = ("_items", "_items_per_frame")
+    __slots__ = ("_items_per_frame", "_waiting")
 
     def __init__(self, items_per_frame: int) -> None:
         self._items_per_frame = items_per_frame
-        self._items: dict[TxHash, tuple[int, int]] = {}
+        self._waiting: dict[int, dict[TxHash, Announced]] = {}
 
-    def __len__(self) -> int:
-        return len(self._items)
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
 
-    def add(self, tx_hash: TxHash, size: int, peers: Sequence[int]) -> None:
-        """Announce to these peers at the next flush."""
-        mask = 0
+    def add(self, item: Announced, peers: Sequence[int]) -> None:
+        """Announce it to these peers."""
+        waiting = self._waiting
         for peer in peers:
-            mask |= 1 << peer
-        self._items[tx_hash] = (size, mask)
+            if peer in waiting:
+                waiting[peer][item.hash] = item
+            else:
+                waiting[peer] = {item.hash: item}
 
     def heard(self, peer: int, tx_hash: TxHash) -> None:
         """``peer`` has it already and need not be told."""
-        item = self._items.get(tx_hash)
-        if item is not None:
-            self._items[tx_hash] = (item[0], item[1] & ~(1 << peer))
+        items = self._waiting.get(peer)
+        if items is not None:
+            items.pop(tx_hash, None)
 
-    def flush(self, peers: Sequence[int]) -> Iterator[tuple[int, Announce]]:
-        """All that gathered, for those of ``peers`` that should hear it, in frames; the same frame where lists are equal."""
-        items, self._items = self._items, {}
-        frames: dict[tuple[Announced, ...], Announce] = {}
-        announced = [(Announced(tx_hash, size), mask) for tx_hash, (size, mask) in items.items()]
-        for peer in peers:
-            mine = [item for item, mask in announced if mask >> peer & 1]
-            for at in range(0, len(mine), self._items_per_frame):
-                part = tuple(mine[at : at + self._items_per_frame])
-                yield peer, frames.setdefault(part, Announce(part))
+    def forget(self, peer: int) -> None:
+        """It is no longer linked."""
+        self._waiting.pop(peer, None)
+
+    def flush(self) -> Iterator[tuple[int, Announce]]:
+        """All that gathered, in frames; peers that hear the same get the same frame, which is then encoded once."""
+        waiting, self._waiting = self._waiting, {}
+        step = self._items_per_frame
+        frames: dict[tuple[Announced, ...], list[Announce]] = {}
+        for peer, items in waiting.items():
+            mine = tuple(items.values())
+            parts = frames.get(mine)
+            if parts is None:
+                parts = frames[mine] = [Announce(mine[at : at + step]) for at in range(0, len(mine), step)]
+            for part in parts:
+                yield peer, part

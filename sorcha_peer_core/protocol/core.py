@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.transaction import Transaction
 from sorcha_peer_core.protocol.answers import Answers
+from sorcha_peer_core.protocol.checking import Checking
 from sorcha_peer_core.protocol.config import CoreConfig
-from sorcha_peer_core.protocol.fetch import Fetcher
+from sorcha_peer_core.protocol.fetching import Fetching
 from sorcha_peer_core.protocol.host import Host
+from sorcha_peer_core.protocol.mesh_links import MeshLinks
 from sorcha_peer_core.protocol.probing import Probing
 from sorcha_peer_core.protocol.recent import Recent
+from sorcha_peer_core.protocol.reconciling import Reconciling
 from sorcha_peer_core.protocol.seen import Seen
 from sorcha_peer_core.protocol.spreading import Spreading
-from sorcha_peer_core.protocol.sync import Sync
+from sorcha_peer_core.protocol.uplink import Uplink
 
 if TYPE_CHECKING:
     from random import Random
@@ -36,24 +39,11 @@ class Counters:
     """Of those, how many were here or on their way."""
     rejected: int = 0
     synced: int = 0
-    """Transactions that only a peer's log brought."""
+    """Transactions that only a peer's log or a comparison brought."""
 
 
 _MOST_HOPS = 255
 """Hops are not signed: whatever a peer claims, they stay a small number."""
-
-
-class _Checking:
-    """A transaction that is here but not yet believed."""
-
-    __slots__ = ("havers", "peer", "push", "shared")
-
-    def __init__(self, peer: int, push: m.Push, shared: bool) -> None:
-        self.peer = peer
-        self.push = push
-        self.shared = shared
-        """Its pieces came from several peers, ``peer`` sent the last one."""
-        self.havers = {peer: push.transaction.header.payload_size}
 
 
 class Core:
@@ -68,15 +58,24 @@ class Core:
         self._now = 0.0
         self._linked: list[int] = []
         self._known = 0
-        self._checking: dict[TxHash, _Checking] = {}
+        self._checking: dict[TxHash, Checking] = {}
         self._asking_store: dict[TxHash, list[tuple[int, m.Announced | m.Push]]] = {}
         self._seen = Seen(config.seen_entries)
         self._recent = Recent(config.recent_bytes)
-        self._spreading = Spreading(config, host, strategy, rng)
-        self._answers = Answers(config, host, self._recent, self._spreading.heard)
+        self._mesh = MeshLinks(config, host)
         self._probing = Probing(config, host, rng)
-        self._fetcher = Fetcher(config, host, self._gave_up)
-        self._sync = Sync(host, config.sync_peers, config.sync_interval_s)
+        uplink = Uplink(config.uplink_bytes_per_s)
+        self._spreading = Spreading(config, host, strategy, rng, mesh=self._mesh, uplink=uplink, rtt_s=self._probing.rtt_s)
+        self._fetching = Fetching(
+            config,
+            host,
+            rng,
+            pull_wait_s=self._spreading.pull_wait_s,
+            rtt_s=self._probing.rtt_s,
+            gave_up=self._gave_up,
+        )
+        self._answers = Answers(config, host, self._recent, uplink, self._fetching.swarms, self._spreading.heard)
+        self.reconciling = Reconciling(config, host, rng, consider=self._consider, fetching=lambda: len(self._fetching))
         self.counters = Counters()
         self._handlers: dict[type, Callable[[int, Any], None]] = {
             m.Push: self._on_push,
@@ -85,16 +84,25 @@ class Core:
             m.Absent: self._on_absent,
             m.WantChunks: self._answers.want_chunks,
             m.Chunk: self._on_chunk,
+            m.WantChunkList: self._answers.want_chunk_list,
+            m.ChunkList: lambda peer, chunks: self._fetching.swarms.chunk_list(peer, chunks, self._now),
+            m.Have: self._on_have,
+            m.Graft: lambda peer, graft: self._mesh.on_graft(peer),
+            m.Prune: lambda peer, prune: self._mesh.on_prune(peer, prune, self._now),
             m.Ping: self._probing.ping,
             m.Pong: lambda peer, pong: self._probing.pong(peer, pong, self._now),
             m.SyncSince: self._answers.sync_since,
-            m.SyncPage: self._on_sync_page,
+            **dict.fromkeys(self.reconciling.kinds, lambda peer, message: self.reconciling.receive(peer, message, self._now)),
         }
         self._timers: dict[type, Callable[[Any], None]] = {
-            m.FlushAnnouncements: lambda timer: self._spreading.flush(),
-            m.FetchDue: self._fetcher.due,
+            m.FlushAnnouncements: lambda timer: self._spreading.due(),
+            m.FetchDue: self._fetching.whole.due,
+            m.SwarmsDue: lambda timer: self._fetching.swarms.due(self._now),
+            m.TellChunks: self._fetching.swarms.tell,
             m.ProbeDue: lambda timer: self._probing.due(timer, self._now),
-            m.SyncDue: self._on_sync_due,
+            m.SyncDue: lambda timer: self.reconciling.sync_due(timer, self._now),
+            m.DigestDue: lambda timer: self.reconciling.digest_due(timer, self._now),
+            m.CompareDue: lambda timer: self.reconciling.compare_due(timer, self._now),
             m.RotateSeen: self._on_rotate_seen,
         }
 
@@ -104,15 +112,20 @@ class Core:
         return self._spreading.rounds
 
     @property
+    def batches_apart_s(self) -> float:
+        """How long after one batch the next one leaves over the same link, unless much waits; 0 while there is little to do."""
+        return self._spreading.batches_apart_s
+
+    @property
     def fetching(self) -> int:
         """Hashes that were announced and are not here."""
-        return len(self._fetcher)
+        return len(self._fetching)
 
     def start(self, now: float) -> None:
         """Set the recurring timers; called once."""
         self._now = now
         self._on_rotate_seen(m.RotateSeen())
-        self._host.set_timer(self._sync_pause_s(), m.SyncDue())
+        self.reconciling.start()
 
     def rtt_s(self, peer: int) -> float | None:
         """Smoothed round trip to a linked peer; None when it is not linked or not measured yet."""
@@ -121,6 +134,7 @@ class Core:
     def known_peers(self, count: int) -> None:
         """How many peers are known and not given up: decides between the forms of a strategy."""
         self._known = count
+        self.reconciling.live_peers(count, self._now)
         self._view_changed()
 
     def submit(self, transaction: Transaction, now: float) -> None:
@@ -130,7 +144,7 @@ class Core:
         if tx_hash not in self._seen:
             # A copy that is being verified need not be: this one is known to be good.
             checking = self._checking.pop(tx_hash, None)
-            self._accept(m.Push(transaction, 0), checking.havers if checking else {}, own=True)
+            self._accept(m.Push(transaction, 0), checking.havers if checking else {}, now, own=True)
         else:
             # The network had it first; storing it again only ends its outbox row.
             self._host.store(transaction, 0, own=True)
@@ -138,9 +152,8 @@ class Core:
     def receive(self, peer: int, message: m.Message, now: float) -> None:
         """A message from a linked peer. Messages that are not the core's concern are passed over."""
         self._now = now
-        if peer not in self._linked:
+        if not self._probing.heard(peer):
             return
-        self._probing.heard(peer)
         handler = self._handlers.get(type(message))
         if handler is not None:
             handler(peer, message)
@@ -154,11 +167,12 @@ class Core:
         """``peer`` is linked. ``cursor``: how far its log was read, of the log it has now."""
         self._now = now
         self._linked = sorted([*self._linked, peer])
+        self._mesh.link_up(peer, now)
         self._view_changed()
-        self._fetcher.link_up(peer)
+        self._fetching.link_up(peer)
         # What was spread before this link came up and is not in the log before it is read would miss both.
         self._spreading.announce_to(peer, self._recent.uncommitted())
-        self._sync.link_up(peer, cursor, now)
+        self.reconciling.link_up(peer, cursor, now)
         self._probing.link_up(peer, now)
 
     def link_down(self, peer: int, now: float) -> None:
@@ -168,28 +182,34 @@ class Core:
             return
         self._linked.remove(peer)
         self._view_changed()
+        self._mesh.link_down(peer, now)
+        self._spreading.link_down(peer)
         self._probing.link_down(peer)
-        self._fetcher.link_down(peer)
-        self._sync.link_down(peer, now)
+        self._fetching.link_down(peer, now)
+        self.reconciling.link_down(peer, now)
 
     def verified(self, transaction: Transaction, reason: str | None, now: float) -> None:
         """The answer to ``Host.verify``; ``reason`` says why it is not valid, None when it is."""
         self._now = now
+        if not transaction.payload:
+            self._fetching.swarms.envelope_verified(transaction, reason, now)
+            return
         tx_hash = transaction.hash
         checking = self._checking.pop(tx_hash, None)
         if checking is None:
             return
         if reason is None:
-            self._accept(checking.push, checking.havers, own=False)
+            self._judge_links(checking)
+            self._accept(checking.push, checking.havers, checking.since, own=False)
             return
         forger = self._reject(checking.peer, tx_hash, reason, shared=checking.shared)
         # Others may hold the true one: their word is kept, the forger's is not.
         for peer, size in checking.havers.items():
             if peer in self._linked and peer != forger:
-                self._fetcher.announced(peer, (m.Announced(tx_hash, size),), at_once=True)
+                self._fetching.announced(peer, (m.Announced(tx_hash, size),), now, at_once=True)
         if forger is not None:
-            self._sync.refused(forger, tx_hash, self._now)
-        self._fetcher.forged(tx_hash, forger)
+            self.reconciling.refused_from(forger, tx_hash, now)
+        self._fetching.forged(tx_hash, forger, now)
 
     def stored(self, hashes: Iterable[TxHash], now: float) -> None:
         """These are committed."""
@@ -204,13 +224,14 @@ class Core:
             self._on_known(answer)
         elif isinstance(answer, m.LogPage):
             self._answers.log_page(answer)
+        elif isinstance(answer, m.CreatedPage):
+            self.reconciling.loaded(answer, now)
         else:
             self._answers.loaded(answer)
 
     def _view_changed(self) -> None:
-        self._spreading.view(self._linked, self._known)
+        self._spreading.view(len(self._linked), self._known)
         self._answers.reach = len(self._linked)
-        self._fetcher.pull_wait_s = self._spreading.pull_wait_s
 
     # Transactions that come in.
 
@@ -218,47 +239,70 @@ class Core:
         self.counters.received += 1
         header = push.transaction.header
         tx_hash = header.payload_hash
-        if self._is_here(peer, tx_hash, header.payload_size):
+        if not push.transaction.payload:
+            self._reject(peer, tx_hash, "it has no payload", shared=False)
+            return
+        since = self._here_since(peer, tx_hash, header.payload_size)
+        if since is not None:
             self.counters.duplicates += 1
+            if push.hop:
+                self._mesh.duplicate(peer, tx_hash, self._now - since, self._now)
         elif self._filter.definitely_new(tx_hash, header.created_ms):
             self._check(peer, push)
         else:
             self._ask_store(peer, tx_hash, push)
 
-    def _is_here(self, peer: int, tx_hash: TxHash, size: int) -> bool:
-        if tx_hash in self._seen:
+    def _here_since(self, peer: int, tx_hash: TxHash, size: int) -> float | None:
+        """When the first copy came, None when there is none; ``peer`` has it too."""
+        since = self._seen.arrived_at(tx_hash)
+        if since is not None:
             self._spreading.heard(peer, tx_hash)
-            return True
+            return since
         checking = self._checking.get(tx_hash)
-        if checking is not None:
-            checking.havers.setdefault(peer, size)
-            return True
-        return False
+        if checking is None:
+            return None
+        checking.havers.setdefault(peer, size)
+        return checking.since
 
     def _check(self, peer: int, push: m.Push, *, shared: bool = False) -> None:
         tx_hash = push.transaction.hash
-        self._fetcher.arrived(tx_hash)
-        self._checking[tx_hash] = _Checking(peer, push, shared)
+        self._fetching.arrived(tx_hash)
+        self._checking[tx_hash] = Checking(peer, push, self._now, shared)
         self._host.verify(push.transaction)
 
-    def _accept(self, push: m.Push, havers: dict[int, int], *, own: bool) -> None:
+    def _judge_links(self, checking: Checking) -> None:
+        """Who was first with a relayed transaction, and who announced it before."""
+        push = checking.push
+        if not push.hop:
+            return
+        self._mesh.first(checking.peer, push.transaction.hash)
+        for peer, at in self._fetching.announced_at(push.transaction.hash).items():
+            self._mesh.announced(peer, checking.since - at, self._now)
+
+    def _accept(self, push: m.Push, havers: dict[int, int], since: float, *, own: bool) -> None:
         """It is valid: mark it, pass it on, store it."""
         tx_hash = push.transaction.hash
         hops = 0 if own else min(push.hop + 1, _MOST_HOPS)
         mine = m.Push(push.transaction, hops)
-        havers = havers | dict.fromkeys(self._fetcher.announcers_of(tx_hash), 0)
-        self._seen.add(tx_hash)
-        self._fetcher.verified(tx_hash)
+        havers = havers | dict.fromkeys(self._fetching.announcers_of(tx_hash), 0)
+        self._seen.add(tx_hash, since)
+        self._fetching.verified(tx_hash)
         self._recent.add(mine)
-        self._spreading.spread(mine, [peer for peer in self._linked if peer not in havers], 0 if own else push.reach)
+        lacking = [peer for peer in self._linked if peer not in havers]
+        was_missing = self.reconciling.arrived(push.transaction, self._now)
+        self.counters.synced += was_missing
+        if own or not (was_missing and self.reconciling.many_repaired):
+            self._spreading.spread(mine, lacking, self._now, 0 if own else push.reach)
         self._host.store(push.transaction, hops, own)
-        if self._sync.resolved(tx_hash, self._now):
-            self.counters.synced += 1
 
     # Transactions that peers speak of.
 
     def _on_announce(self, peer: int, announce: m.Announce) -> None:
-        self._consider(peer, announce.items, at_once=False)
+        if not announce.old:
+            self._consider(peer, announce.items, at_once=self._mesh.gives(peer))
+            return
+        items = self.reconciling.worth_fetching(peer, announce.items)
+        self.reconciling.missed(self._consider(peer, items, at_once=True))
 
     def _consider(self, peer: int, items: Sequence[m.Announced], *, at_once: bool) -> list[TxHash]:
         """Sort announced hashes; returns those that are not here, or not known to be."""
@@ -266,7 +310,8 @@ class Core:
         missing: list[TxHash] = []
         for item in items:
             tx_hash = item.hash
-            if tx_hash in self._seen:
+            since = self._seen.arrived_at(tx_hash)
+            if since is not None:
                 self._spreading.heard(peer, tx_hash)
                 continue
             if not 0 < item.size <= self._config.max_transaction_bytes:
@@ -275,12 +320,12 @@ class Core:
             checking = self._checking.get(tx_hash)
             if checking is not None:
                 checking.havers.setdefault(peer, item.size)
-            elif tx_hash in self._fetcher or self._filter.definitely_new(tx_hash):
+            elif tx_hash in self._fetching or self._filter.definitely_new(tx_hash):
                 fresh.append(item)
             else:
                 self._ask_store(peer, tx_hash, item)
         if fresh:
-            self._fetcher.announced(peer, fresh, at_once)
+            self._fetching.announced(peer, fresh, self._now, at_once=at_once)
         return missing
 
     def _ask_store(self, peer: int, tx_hash: TxHash, what: m.Announced | m.Push) -> None:
@@ -293,9 +338,9 @@ class Core:
         for tx_hash in answer.question.hashes:
             asking = self._asking_store.pop(tx_hash, [])
             if tx_hash in answer.known:
-                self._seen.add(tx_hash)
-                self._fetcher.verified(tx_hash)
-                self._sync.resolved(tx_hash, self._now)
+                self._seen.add(tx_hash, 0.0)
+                self._fetching.verified(tx_hash)
+                self.reconciling.here(tx_hash, self._now)
                 self.counters.duplicates += sum(isinstance(what, m.Push) for _, what in asking)
                 continue
             for peer, what in asking:
@@ -304,27 +349,29 @@ class Core:
     def _on_unknown(self, peer: int, tx_hash: TxHash, what: m.Announced | m.Push) -> None:
         """The store does not have it; it may have come while the store was asked."""
         size = what.size if isinstance(what, m.Announced) else what.transaction.header.payload_size
-        if self._is_here(peer, tx_hash, size):
+        if self._here_since(peer, tx_hash, size) is not None:
             self.counters.duplicates += isinstance(what, m.Push)
         elif isinstance(what, m.Push):
             self._check(peer, what)
         elif peer in self._linked:
-            self._fetcher.announced(peer, (what,), at_once=True)
+            self._fetching.announced(peer, (what,), self._now, at_once=True)
 
     def _on_absent(self, peer: int, absent: m.Absent) -> None:
-        self._fetcher.absent(peer, absent.hashes)
+        self._fetching.absent(peer, absent.hashes, self._now)
+
+    def _on_have(self, peer: int, have: m.Have) -> None:
+        tx_hash = have.hash
+        if tx_hash in self._seen or tx_hash in self._checking or not 0 < have.size <= self._config.max_transaction_bytes:
+            return
+        # A hash that may be in the store waits until somebody has all of it.
+        if tx_hash in self._fetching or self._filter.definitely_new(tx_hash):
+            self._fetching.swarms.offered(peer, m.Announced(tx_hash, have.size), have.chunks, self._now)
 
     def _on_chunk(self, peer: int, chunk: m.Chunk) -> None:
-        transfer = self._fetcher.chunk(peer, chunk)
-        if transfer is None:
-            return
-        self.counters.received += 1
-        push, shared = transfer.push(), len(transfer.senders) > 1
-        if push.transaction.hash == chunk.hash:
-            self._check(peer, push, shared=shared)
-        else:
-            reason = "the envelope names another hash than its chunks"
-            self._fetcher.forged(chunk.hash, self._reject(peer, chunk.hash, reason, shared=shared))
+        swarm = self._fetching.swarms.chunk(peer, chunk, self._now)
+        if swarm is not None:
+            self.counters.received += 1
+            self._check(peer, swarm.push(), shared=swarm.is_listed or len(swarm.senders) > 1)
 
     def _reject(self, peer: int, tx_hash: TxHash, reason: str, *, shared: bool) -> int | None:
         """Count it, and blame ``peer`` if it was the only one who sent it; returns who is to blame."""
@@ -335,21 +382,7 @@ class Core:
         return peer
 
     def _gave_up(self, tx_hash: TxHash) -> None:
-        self._sync.gave_up(tx_hash, self._now)
-
-    # Logs of peers.
-
-    def _on_sync_page(self, peer: int, page: m.SyncPage) -> None:
-        if self._sync.expects(peer):
-            missing = self._consider(peer, page.items, at_once=True)
-            self._sync.page(peer, page, missing, self._now)
-
-    def _on_sync_due(self, timer: m.SyncDue) -> None:
-        self._sync.again(self._now)
-        self._host.set_timer(self._sync_pause_s(), m.SyncDue())
-
-    def _sync_pause_s(self) -> float:
-        return self._config.sync_interval_s * (0.75 + 0.5 * self._rng.random())
+        self.reconciling.gave_up(tx_hash, self._now)
 
     def _on_rotate_seen(self, timer: m.RotateSeen) -> None:
         self._seen.rotate()

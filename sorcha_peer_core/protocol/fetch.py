@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.model.events import FetchFailed
-from sorcha_peer_core.model.messages import Announced, Chunk, FetchDue, Want
+from sorcha_peer_core.model.messages import Announced, FetchDue, Want
 from sorcha_peer_core.protocol.host import Host, Priority
-from sorcha_peer_core.protocol.transfer import Transfer
 
 if TYPE_CHECKING:
+    from random import Random
+
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.protocol.config import CoreConfig
 
@@ -21,11 +22,13 @@ _WANT_FRAME_ITEMS = 64
 class _Wanted:
     """One hash that is not here yet."""
 
-    __slots__ = ("alone", "announcers", "asked", "attempt", "fruitless", "here", "lates", "offset_asked", "ready", "transfer")
+    __slots__ = ("announced_at", "announcers", "asked", "attempt", "fruitless", "here", "lates", "ready")
 
     def __init__(self) -> None:
         self.announcers: dict[int, int] = {}
         """Who has it, with the size each claims: a liar's size must not spoil what an honest peer says."""
+        self.announced_at: dict[int, float] = {}
+        """When each of them said so, of those that said so when it was new."""
         self.asked: int | None = None
         self.attempt = 0
         """Grows with every question: tells a stale timer from the one that counts."""
@@ -37,11 +40,6 @@ class _Wanted:
         """The wait for a push is over: whoever announces it may be asked."""
         self.here = False
         """Its bytes arrived and are being verified; the announcers are kept in case they were forged."""
-        self.transfer: Transfer | None = None
-        self.offset_asked = 0
-        """Where the transfer stood when the answer's time began."""
-        self.alone = False
-        """Pieces of several senders did not make a whole that verifies: from now on each sends all of it or nothing."""
 
     @property
     def idle(self) -> bool:
@@ -73,12 +71,24 @@ class Fetcher:
     up what others can deliver. ``gave_up`` is called for a hash that nobody delivered.
     """
 
-    def __init__(self, config: CoreConfig, host: Host, gave_up: Callable[[TxHash], None]) -> None:
+    def __init__(
+        self,
+        config: CoreConfig,
+        host: Host,
+        rng: Random,
+        *,
+        pull_wait_s: Callable[[int], float],
+        rtt_s: Callable[[int], float | None],
+        gave_up: Callable[[TxHash], None],
+    ) -> None:
         self._config = config
         self._host = host
+        self._rng = rng
+        self._pull_wait_s = pull_wait_s
+        """How long the push of something of that size may take."""
+        self._rtt_s = rtt_s
         self._gave_up = gave_up
-        self.pull_wait_s = config.pull_wait_s
-        """How long the push of something just announced may take."""
+        self.pulled = 0.0
         self._wanted: dict[TxHash, _Wanted] = {}
         self._windows: dict[int, _Window] = {}
 
@@ -106,8 +116,8 @@ class Fetcher:
                 self._make_ready(tx_hash, wanted)
         self._pump_all()
 
-    def announced(self, peer: int, items: Sequence[Announced], at_once: bool) -> None:
-        """``peer`` has these, which are not here. ``at_once``: do not wait for a push."""
+    def announced(self, peer: int, items: Sequence[Announced], now: float, *, at_once: bool) -> None:
+        """``peer`` has these, which are not here. ``at_once``: they are old, do not wait for a push."""
         queue = self._windows[peer].queue
         for item in items:
             wanted = self._wanted.get(item.hash)
@@ -116,14 +126,17 @@ class Fetcher:
                     continue
                 wanted = self._wanted[item.hash] = _Wanted()
                 wanted.announcers[peer] = item.size
-                if at_once or item.size > self._config.eager_max_bytes:
+                wait_s = 0.0 if at_once else self._pull_wait_s(item.size) * (1.0 - self.pulled)
+                if wait_s == 0.0:
                     self._make_ready(item.hash, wanted)
                 else:
-                    self._host.set_timer(self.pull_wait_s, FetchDue(item.hash, 0))
+                    self._host.set_timer(wait_s, FetchDue(item.hash, 0))
             elif at_once or len(wanted.announcers) < self._config.announcers_max:
                 wanted.announcers.setdefault(peer, item.size)
                 if wanted.ready:
                     queue[item.hash] = None
+            if not at_once:
+                wanted.announced_at.setdefault(peer, now)
         self._pump(peer)
 
     def arrived(self, tx_hash: TxHash) -> None:
@@ -131,7 +144,6 @@ class Fetcher:
         wanted = self._wanted.get(tx_hash)
         if wanted is not None:
             wanted.here = True
-            wanted.transfer = None
             self._release(tx_hash, wanted)
 
     def announcers_of(self, tx_hash: TxHash) -> Sequence[int]:
@@ -139,27 +151,29 @@ class Fetcher:
         wanted = self._wanted.get(tx_hash)
         return tuple(wanted.announcers) if wanted else ()
 
+    def announced_at(self, tx_hash: TxHash) -> Mapping[int, float]:
+        """Who announced it when it was new, and when."""
+        wanted = self._wanted.get(tx_hash)
+        return wanted.announced_at if wanted else {}
+
     def verified(self, tx_hash: TxHash) -> None:
         """It is valid: nothing more to do."""
         wanted = self._wanted.pop(tx_hash, None)
+        self.pulled *= 0.98
         if wanted is not None:
+            if wanted.attempt:
+                self.pulled += 0.02
             self._release(tx_hash, wanted)
 
     def forged(self, tx_hash: TxHash, peer: int | None) -> None:
-        """What ``peer`` sent under this hash did not verify; the others are asked, if there are any.
-
-        None: it was put together from pieces of several, of whom any can be the forger. All are asked anew, for the whole.
-        """
+        """What ``peer`` sent did not verify; the others are asked, if there are any. None: nobody can be blamed."""
         wanted = self._wanted.get(tx_hash)
         if wanted is None:
             return
         wanted.here = False
-        wanted.transfer = None
-        if peer is None:
-            wanted.alone = True
-        else:
+        if peer is not None:
             wanted.announcers.pop(peer, None)
-        if peer is None or wanted.asked == peer:
+        if wanted.asked == peer:
             self._release(tx_hash, wanted)
         if wanted.asked is None:
             self._again(tx_hash, wanted)
@@ -182,9 +196,6 @@ class Fetcher:
         if wanted is None or wanted.here or wanted.attempt != timer.attempt:
             return
         late = wanted.asked
-        if late is not None and self._delivers(wanted):
-            self._await_answer(timer.hash, wanted)
-            return
         if late is not None:
             self._release(timer.hash, wanted)
             # To the end of the line: the others first, this one again if it is the only one.
@@ -197,23 +208,6 @@ class Fetcher:
             return
         self._make_ready(timer.hash, wanted, last=late)
         self._pump_all()
-
-    def chunk(self, peer: int, chunk: Chunk) -> Transfer | None:
-        """Take a piece of a large one; returns the transfer when it is the last."""
-        wanted = self._wanted.get(chunk.hash)
-        if wanted is None or wanted.asked != peer or wanted.transfer is None or not wanted.transfer.add(chunk):
-            return None
-        wanted.fruitless = 0
-        wanted.transfer.senders[peer] = None
-        if wanted.transfer.complete:
-            return wanted.transfer
-        if wanted.transfer.window_done:
-            self._ask_chunks(peer, chunk.hash, wanted)
-        return None
-
-    def _delivers(self, wanted: _Wanted) -> bool:
-        # Changing over wastes what is on its way, so slow is good enough; drop by drop is not.
-        return wanted.transfer is not None and wanted.transfer.offset - wanted.offset_asked >= self._config.chunk_bytes
 
     def _again(self, tx_hash: TxHash, wanted: _Wanted) -> None:
         if not wanted.announcers:
@@ -254,28 +248,22 @@ class Fetcher:
                 continue
             size = wanted.announcers[peer]
             wanted.asked = peer
-            # Of a large one, a window of chunks is all that can be under way.
-            cost = min(size, self._config.chunk_window * self._config.chunk_bytes)
-            window.asked[tx_hash] = cost
-            window.asked_bytes += cost
-            if size >= self._config.swarm_min_bytes:
-                self._ask_chunks(peer, tx_hash, wanted)
-            else:
-                self._await_answer(tx_hash, wanted)
-                batch.append(tx_hash)
+            window.asked[tx_hash] = size
+            window.asked_bytes += size
+            self._await_answer(tx_hash, wanted)
+            batch.append(tx_hash)
         for at in range(0, len(batch), _WANT_FRAME_ITEMS):
             self._host.send(peer, Want(tuple(batch[at : at + _WANT_FRAME_ITEMS])), Priority.CONTROL)
 
-    def _ask_chunks(self, peer: int, tx_hash: TxHash, wanted: _Wanted) -> None:
-        size, transfer = wanted.announcers[peer], wanted.transfer
-        if transfer is None or transfer.size != size or (wanted.alone and peer not in transfer.senders):
-            wanted.transfer = transfer = Transfer(tx_hash, size, self._config.chunk_bytes, self._config.chunk_window)
-        self._await_answer(tx_hash, wanted)
-        self._host.send(peer, transfer.next_window(), Priority.CONTROL)
-
     def _await_answer(self, tx_hash: TxHash, wanted: _Wanted) -> None:
         wanted.attempt += 1
-        wanted.offset_asked = wanted.transfer.offset if wanted.transfer else 0
         rounds = wanted.lates // len(wanted.announcers)
-        timeout_s = min(self._config.fetch_timeout_s * (1 + rounds), self._config.fetch_timeout_max_s)
-        self._host.set_timer(timeout_s, FetchDue(tx_hash, wanted.attempt))
+        timeout_s = min(self._timeout_s(wanted) * (1 + rounds), self._config.fetch_timeout_max_s)
+        self._host.set_timer(timeout_s * (1.0 + 0.25 * self._rng.random()), FetchDue(tx_hash, wanted.attempt))
+
+    def _timeout_s(self, wanted: _Wanted) -> float:
+        """Two round trips, some time to think, and what all that was asked of this peer takes over a slow line."""
+        assert wanted.asked is not None
+        rtt_s = self._rtt_s(wanted.asked)
+        patience_s = self._config.fetch_timeout_s if rtt_s is None else 2.0 * rtt_s + self._config.fetch_margin_s
+        return patience_s + self._windows[wanted.asked].asked_bytes / self._config.fetch_bytes_per_s

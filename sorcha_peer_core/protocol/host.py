@@ -34,6 +34,9 @@ class Host(Protocol):
     def set_timer(self, delay_s: float, timer: Timer) -> None:
         """``Core.timer`` once, not earlier. Late is fine, lost is not."""
 
+    def unix_ms(self) -> float:
+        """What the clock on the wall shows, in Unix milliseconds. It may be set, also back."""
+
     def verify(self, transaction: Transaction) -> None:
         """Check hash, signature and validity; answered by ``Core.verified``."""
 

@@ -49,9 +49,13 @@ class Probing:
         """Nothing to watch any more; its timer goes stale."""
         self._peers.pop(peer, None)
 
-    def heard(self, peer: int) -> None:
-        """Something arrived from this peer."""
-        self._peers[peer].probe.heard()
+    def heard(self, peer: int) -> bool:
+        """Something arrived from this peer; returns whether it is linked."""
+        state = self._peers.get(peer)
+        if state is None:
+            return False
+        state.probe.heard()
+        return True
 
     def ping(self, peer: int, ping: m.Ping) -> None:
         """Answer at once."""

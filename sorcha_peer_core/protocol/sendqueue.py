@@ -9,6 +9,9 @@ from sorcha_peer_core.protocol.host import Priority
 
 T = TypeVar("T")
 
+FULL_BYTES = 16 * 1024
+FULL_ITEMS = 64
+"""A batch of this size is worth sending at once: to wait for more saves nothing."""
 _DROPPABLE = (Priority.LAZY, Priority.RELAY)
 """In this order. Both are repaired by sync; answers were asked for, and what is own is on the origin's word."""
 
@@ -23,11 +26,13 @@ class SendQueue(Generic[T]):
     ['control']
     """
 
-    __slots__ = ("_bytes", "_lanes", "_limit")
+    __slots__ = ("_bytes", "_items", "_lanes", "_limit", "_taken_at")
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._bytes = 0
+        self._items = 0
+        self._taken_at = float("-inf")
         self._lanes: tuple[deque[tuple[int, T]], ...] = tuple(deque() for _ in Priority)
 
     def __bool__(self) -> bool:
@@ -47,13 +52,24 @@ class SendQueue(Generic[T]):
         """Add one item; returns how many lazy or relayed ones were dropped to stay within the limit, oldest first."""
         self._lanes[priority].append((size, item))
         self._bytes += size
+        self._items += 1
         dropped = 0
         while self._bytes > self._limit and self._drop_one():
             dropped += 1
         return dropped
 
-    def take(self, most_bytes: int) -> list[T]:
+    def wait_s(self, now: float, apart_s: float) -> float:
+        """How long the next batch is still to gather, so that it leaves ``apart_s`` after the one before it.
+
+        A link that was idle sends at once, and so does one for which much waits.
+        """
+        if self._bytes >= FULL_BYTES or self._items >= FULL_ITEMS:
+            return 0.0
+        return max(0.0, self._taken_at + apart_s - now)
+
+    def take(self, most_bytes: int, now: float = 0.0) -> list[T]:
         """The next items by priority, together at most ``most_bytes``; the first one is taken whatever its size."""
+        self._taken_at = now
         taken: list[T] = []
         room = most_bytes
         for lane in self._lanes:
@@ -63,6 +79,7 @@ class SendQueue(Generic[T]):
                     return taken
                 taken.append(lane.popleft()[1])
                 self._bytes -= size
+                self._items -= 1
                 room -= size
         return taken
 
@@ -71,5 +88,6 @@ class SendQueue(Generic[T]):
             lane = self._lanes[priority]
             if lane:
                 self._bytes -= lane.popleft()[0]
+                self._items -= 1
                 return True
         return False

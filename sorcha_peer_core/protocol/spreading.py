@@ -2,68 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sorcha_peer_core.interfaces.strategy import Spread, Strategy, View
+from sorcha_peer_core.interfaces.strategy import Strategy, View
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.protocol.announce import AnnounceQueue
 from sorcha_peer_core.protocol.host import Host, Priority
+from sorcha_peer_core.protocol.uplink import ENVELOPE_BYTES
 
 if TYPE_CHECKING:
     from random import Random
 
-    from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.protocol.config import CoreConfig
+    from sorcha_peer_core.protocol.mesh_links import MeshLinks
+    from sorcha_peer_core.protocol.uplink import Uplink
 
 
 class Spreading:
     """Pushes now, announces a little later: hashes gather so that many travel in one frame."""
 
-    def __init__(self, config: CoreConfig, host: Host, strategy: Strategy, rng: Random) -> None:
+    def __init__(
+        self,
+        config: CoreConfig,
+        host: Host,
+        strategy: Strategy,
+        rng: Random,
+        *,
+        mesh: MeshLinks,
+        uplink: Uplink,
+        rtt_s: Callable[[int], float | None],
+    ) -> None:
         self._config = config
         self._host = host
         self._strategy = strategy
+        self._mesh = mesh
+        self._uplink = uplink
+        self._rtt_s = rtt_s
         self._rng = rng
         self._queue = AnnounceQueue(config.announce_items)
-        self._linked: Sequence[int] = ()
+        self.heard = self._queue.heard
+        self._flush_is_set = False
+        self._linked = 0
         self._known = 0
         self.rounds = 0
         """Times that gathered announcements went out."""
 
     @property
-    def pull_wait_s(self) -> float:
-        """How long the push of something just announced may take, in the network as it is seen now."""
-        return self._strategy.pull_wait_s(len(self._linked), self._known)
+    def batches_apart_s(self) -> float:
+        """How long frames for one link may gather: under load a batch costs little more than a frame alone."""
+        if not self._mesh.wanted:
+            return 0.0
+        per_s = self._uplink.per_s
+        return 0.0 if per_s < 100.0 else 0.005 if per_s < 500.0 else 0.01
 
-    def view(self, linked: Sequence[int], known: int) -> None:
-        """Who is linked (ascending), and how many are known."""
+    def view(self, linked: int, known: int) -> None:
+        """How many peers are linked and known."""
         self._linked = linked
-        self._known = max(known, len(linked))
+        self._known = max(known, linked)
+        self._mesh.wanted = self._strategy.eager_links(linked, self._known)
 
-    def heard(self, peer: int, tx_hash: TxHash) -> None:
-        """``peer`` has it already and need not be told."""
-        self._queue.heard(peer, tx_hash)
+    def pull_wait_s(self, size: int) -> float:
+        """How long the push of something just announced may take; 0 when none is to be expected."""
+        return self._strategy.pull_wait_s(size, self._linked, self._known)
 
-    def spread(self, push: m.Push, peers: Sequence[int], reach: int = 0) -> None:
+    def link_down(self, peer: int) -> None:
+        """It need not be told any more."""
+        self._queue.forget(peer)
+
+    def spread(self, push: m.Push, peers: Sequence[int], now: float, reach: int = 0) -> None:
         """Pass on a verified transaction to those of ``peers`` that the strategy names; hop 0 is an own one.
 
         ``reach``: how many peers it was sent from, as whoever sent it says; 0 when it does not.
         """
+        size = len(push.transaction.payload)
+        self._uplink.passed(size, now)
         if not peers:
             return
-        size = len(push.transaction.payload)
-        view = View(peers, len(self._linked), self._known, reach)
+        view = View(peers, self._linked, self._known, reach, self._mesh.takers(peers), self._uplink.use)
         if push.hop == 0:
             spread, priority = self._strategy.originate(view, size, self._rng), Priority.OWN
+            spread = spread._replace(push=self._far_first(spread.push))
         else:
             spread, priority = self._strategy.relay(view, size, push.hop, self._rng), Priority.RELAY
         # One object for all of them: it is encoded once.
-        mine = push._replace(reach=len(self._linked))
+        mine = push._replace(reach=self._linked)
         for peer in spread.push:
             self._host.send(peer, mine, priority)
+        self._uplink.spent(len(spread.push) * (size + ENVELOPE_BYTES))
         if spread.announce:
-            self._announce(push.transaction.hash, size, spread)
+            after_s = max(spread.announce_after_s, self.batches_apart_s)
+            self._announce(m.Announced(push.transaction.hash, size), spread.announce, after_s)
+
+    def _far_first(self, peers: Sequence[int]) -> Sequence[int]:
+        """Many pushes leave one after the other: whoever is far away must not have to wait for it as well."""
+        return sorted(peers, key=lambda peer: -(self._rtt_s(peer) or 0.0))
 
     def announce_to(self, peer: int, pushes: Iterable[m.Push]) -> None:
         """Announce these to one peer, at once."""
@@ -71,20 +104,23 @@ class Spreading:
         for at in range(0, len(items), self._config.announce_items):
             self._host.send(peer, m.Announce(items[at : at + self._config.announce_items]), Priority.LAZY)
 
-    def flush(self) -> None:
-        """Announce what has gathered."""
+    def due(self) -> None:
+        """The time for announcements to gather is over."""
+        self._flush_is_set = False
+        self._flush()
+
+    def _announce(self, item: m.Announced, peers: Sequence[int], after_s: float) -> None:
+        self._queue.add(item, peers)
+        if after_s == 0.0:
+            self._flush()
+        elif not self._flush_is_set:
+            self._flush_is_set = True
+            # Jitter, so that neighbours do not tell each other the same at the same moment.
+            self._host.set_timer(after_s * (0.5 + self._rng.random()), m.FlushAnnouncements())
+
+    def _flush(self) -> None:
         if not self._queue:
             return
         self.rounds += 1
-        for peer, announce in self._queue.flush(self._linked):
+        for peer, announce in self._queue.flush():
             self._host.send(peer, announce, Priority.LAZY)
-
-    def _announce(self, tx_hash: TxHash, size: int, spread: Spread) -> None:
-        first = not self._queue
-        self._queue.add(tx_hash, size, spread.announce)
-        if spread.announce_after_s == 0.0:
-            self.flush()
-        elif first:
-            # Jitter, so that neighbours do not tell each other the same at the same moment.
-            delay_s = spread.announce_after_s * (0.5 + self._rng.random())
-            self._host.set_timer(delay_s, m.FlushAnnouncements())

@@ -1,9 +1,9 @@
-"""The shipped strategy: everybody in small networks, an active view in large ones."""
+"""The shipped strategies: ``mesh``, and beside it ``sqrt`` and ``flood``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, log
+from math import ceil, log, sqrt
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.errors import ConfigError
@@ -20,8 +20,17 @@ REPAIR_WAIT_S = 0.5
 """And the push they speak of is almost always still in its origin's queue: asking early only makes duplicates."""
 PULL_WAIT_S = 0.05
 """A push is usually under way when its announcement comes (gossip study: p90 of the lead)."""
-ANNOUNCE_AFTER_S = 0.02
-"""In the view form they carry news to part of the links (gossip study: 20 ms costs no latency that can be measured)."""
+MESH_FANOUT = 3
+"""Links that push to a node: with 2 a network that loses nodes is slow until it has found others, 4 cost a copy more."""
+PUSH_USE = 0.8
+"""Above this share of the line a copy too much costs more time than asking does."""
+PRESSED_HOPS = 1
+"""But close to the origin hardly anybody has it, so hardly a copy is too much."""
+QUIET_FACTOR = 4
+QUIET_USE = 0.3
+"""While so little of the line is in use, what is up to so many times as large is pushed all the same."""
+MOST_PUSH_HOPS = 32
+"""Far more than any way through a network that works; what claims to have come so far is only announced."""
 
 
 def view_size(known: int) -> int:
@@ -39,45 +48,133 @@ class Mesh:
     Direct form, while a node is linked to every peer it knows and these are at most ``full_mesh_max_peers``: the origin
     pushes to all, nobody relays; receivers announce, so that a push cut short by a crash still reaches everybody. What came
     from somebody with fewer links than this node has is pushed on: there are peers that its sender cannot reach.
-    View form: the origin pushes to all its links, a relay to ``relay_fanout`` of those that lack it, announcing to the rest.
+    View form: the origin pushes to all its links; a relay pushes to those that take pushes and announces to the rest. Each
+    node has ``fanout`` fast links pushed to it.
     """
 
     name = "mesh"
 
-    def __init__(self, full_mesh_max_peers: int = 32, eager_max_bytes: int = 4096, relay_fanout: int = 4) -> None:
-        if relay_fanout < 1:
-            raise ConfigError(f"the relay fanout is {relay_fanout}; at least 1 is needed to spread anything")
+    def __init__(self, full_mesh_max_peers: int = 32, eager_max_bytes: int = 4096, fanout: int = MESH_FANOUT) -> None:
+        if fanout < 1:
+            raise ConfigError(f"transaction_distribution.fanout is {fanout}; mesh needs at least 1 link that pushes to a node")
         self._full_mesh_max_peers = full_mesh_max_peers
+        # A network that grows and shrinks around the limit must not link and unlink everybody each time.
+        self._direct_max_peers = full_mesh_max_peers * 5 // 4
         self._eager_max_bytes = eager_max_bytes
-        self._relay_fanout = relay_fanout
+        self._most_push_bytes = QUIET_FACTOR * eager_max_bytes
+        self._eager = fanout
 
     def originate(self, view: View, size: int, rng: Random) -> Spread:
         """Push to all links, or announce what is too large to be sent unasked."""
-        if size <= self._eager_max_bytes:
+        if size <= self._most_push_bytes:
             return Spread(view.peers, (), 0.0)
         return Spread((), view.peers, 0.0)
 
     def relay(self, view: View, size: int, hop: int, rng: Random) -> Spread:
-        """Announce in the direct form; push to a few and announce to the rest in the view form."""
-        if 0 < view.reach < view.linked and view.known <= self._full_mesh_max_peers:
+        """Announce in the direct form; in the view form push to who takes it and announce to the rest."""
+        if 0 < view.reach < view.linked and view.known <= self._direct_max_peers:
             return self.originate(view, size, rng)
         if self._is_direct(view.linked, view.known):
             return Spread((), _sample(view.peers, REPAIR_FANOUT, rng), REPAIR_AFTER_S)
-        if size > self._eager_max_bytes:
-            return Spread((), view.peers, ANNOUNCE_AFTER_S)
-        push = _sample(view.peers, self._relay_fanout, rng)
-        return Spread(push, [peer for peer in view.peers if peer not in push], ANNOUNCE_AFTER_S)
+        eager = view.eager
+        if hop > MOST_PUSH_HOPS or not self._pushes(size, hop, view.line_use):
+            return Spread((), view.peers, 0.0)
+        return Spread(eager, [peer for peer in view.peers if peer not in eager], 0.0)
 
-    def links_wanted(self, known: int) -> int:
-        """Everybody up to ``full_mesh_max_peers``, an active view above."""
-        return known if known <= self._full_mesh_max_peers else view_size(known)
+    def eager_links(self, linked: int, known: int) -> int:
+        """In the view form so many as were asked for."""
+        return 0 if self._is_direct(linked, known) else self._eager
 
-    def pull_wait_s(self, linked: int, known: int) -> float:
+    def pull_wait_s(self, size: int, linked: int, known: int) -> float:
         """Short where relays race each other, patient where only the origin pushes."""
+        if size > self._most_push_bytes:
+            return 0.0
         return REPAIR_WAIT_S if self._is_direct(linked, known) else PULL_WAIT_S
 
+    def links_wanted(self, known: int, linked: int = 0) -> int:
+        """Everybody up to ``full_mesh_max_peers``, an active view above; a quarter more keeps a network that is meshed so."""
+        if known <= self._full_mesh_max_peers:
+            return known
+        is_meshed = linked >= self._full_mesh_max_peers and known <= self._direct_max_peers
+        return known if is_meshed else min(known, view_size(known))
+
+    def _pushes(self, size: int, hop: int, line_use: float) -> bool:
+        """Whether a relay sends so much unasked."""
+        if size > self._eager_max_bytes:
+            return size <= self._most_push_bytes and line_use < QUIET_USE
+        return hop <= PRESSED_HOPS or line_use < PUSH_USE
+
     def _is_direct(self, linked: int, known: int) -> bool:
-        return known <= self._full_mesh_max_peers and linked >= known
+        return known <= self._direct_max_peers and linked >= known
+
+
+class Sqrt:
+    """``sqrt``: as the original design has it. Each node tells the square root of the network's size of random links the hash.
+
+    Whoever hears of it asks for it at once, and the next one that announced it when no answer comes. There is no limit of
+    rounds: with one, part of a network stays without it.
+    """
+
+    name = "sqrt"
+
+    def __init__(self, fanout: int | None = None) -> None:
+        if fanout is not None and fanout < 1:
+            raise ConfigError(f"transaction_distribution.fanout is {fanout}; sqrt needs at least 1 to spread anything")
+        self._fanout = fanout
+
+    def originate(self, view: View, size: int, rng: Random) -> Spread:
+        """Announce."""
+        return self.relay(view, size, 0, rng)
+
+    def relay(self, view: View, size: int, hop: int, rng: Random) -> Spread:
+        """Announce, at once."""
+        return Spread((), _sample(view.peers, self._fanout_of(view.known), rng), 0.0)
+
+    def eager_links(self, linked: int, known: int) -> int:
+        """Nobody pushes."""
+        return 0
+
+    def pull_wait_s(self, size: int, linked: int, known: int) -> float:
+        """Nobody pushes, so there is nothing to wait for."""
+        return 0.0
+
+    def links_wanted(self, known: int, linked: int = 0) -> int:
+        """Enough that those told are a random choice."""
+        return min(known, max(view_size(known), 2 * self._fanout_of(known)))
+
+    def _fanout_of(self, known: int) -> int:
+        return self._fanout or max(1, ceil(sqrt(known + 1)))
+
+
+class Flood:
+    """``flood``: every node pushes to every link that may not have it. Fast and wasteful: a copy over nearly every link."""
+
+    name = "flood"
+
+    def __init__(self, push_max_bytes: int = 262_144) -> None:
+        self._push_max_bytes = push_max_bytes
+
+    def originate(self, view: View, size: int, rng: Random) -> Spread:
+        """Push to all; what is too large for that is announced."""
+        if size < self._push_max_bytes:
+            return Spread(view.peers, (), 0.0)
+        return Spread((), view.peers, 0.0)
+
+    def relay(self, view: View, size: int, hop: int, rng: Random) -> Spread:
+        """The same."""
+        return self.originate(view, size, rng)
+
+    def eager_links(self, linked: int, known: int) -> int:
+        """Everybody pushes."""
+        return 0
+
+    def pull_wait_s(self, size: int, linked: int, known: int) -> float:
+        """What is announced is too large to be pushed."""
+        return 0.0
+
+    def links_wanted(self, known: int, linked: int = 0) -> int:
+        """An active view."""
+        return min(known, view_size(known))
 
 
 def _sample(peers: Sequence[int], most: int, rng: Random) -> Sequence[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.model.messages import Cursor, SyncPage, SyncSince
@@ -12,13 +12,22 @@ from sorcha_peer_core.protocol.host import Host, Priority
 if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import TxHash
 
+_STALLED_S = 2.0
+"""A long reading that got nothing for so long holds up no other."""
+_PARKED_S = 120.0
+"""After that a log is read beside the long one, which may have no end."""
+_COMPARISONS = 2
+"""In vain, one after the other; then the log is read."""
+
 
 class _Reading:
     """One peer's log, being read."""
 
-    __slots__ = ("next", "since", "waiting")
+    __slots__ = ("is_long", "next", "since", "waiting")
 
     def __init__(self, now: float) -> None:
+        self.is_long = False
+        """One page was not all."""
         self.since = now
         self.waiting: set[TxHash] = set()
         """Hashes of the current page that are not here yet."""
@@ -29,13 +38,22 @@ class _Reading:
 class Sync:
     """A cursor per peer, moved over a page only when everything on it is here (or provably gone).
 
-    A few logs are read at a time, the others wait their turn: what the first ones bring, the later ones need not.
+    A few logs are read at a time, the others wait their turn: what the first ones bring, the later ones need not. Of those that
+    go on for more than a page, one is read; then the others are compared, and where there is no difference the cursor moves to
+    the end at once. ``compare`` asks a peer for that, given the epoch of its log; False when it cannot be asked.
     """
 
-    def __init__(self, host: Host, at_once: int, patience_s: float) -> None:
+    def __init__(
+        self, host: Host, at_once: int, patience_s: float, compare: Callable[[int, int], bool] = lambda peer, log_epoch: False
+    ) -> None:
         self._host = host
         self._at_once = at_once
         self._patience_s = patience_s
+        self._compare = compare
+        self._compared: dict[int, int] = {}
+        """Peers that were asked for a comparison, how often, and have not said that there is no difference."""
+        self._parked: dict[int, float] = {}
+        """They wait while a log that goes on for more than a page is being read, and since when."""
         self._cursors: dict[int, Cursor] = {}
         self._turns: deque[int] = deque()
         self._readings: dict[int, _Reading] = {}
@@ -52,21 +70,31 @@ class Sync:
         del self._cursors[peer]
         if peer in self._turns:
             self._turns.remove(peer)
+        self._parked.pop(peer, None)
+        self._compared.pop(peer, None)
         self._stop(peer)
         self._start(now)
 
     def again(self, now: float) -> None:
-        """Time to read the log of the peer whose turn it is; a reading that got no answer for long loses its place."""
+        """Time to compare with the peer whose turn it is, or to read its log; a reading without an answer loses its place."""
         for peer, reading in list(self._readings.items()):
             if now - reading.since > self._patience_s:
                 self._stop(peer)
         for peer in self._cursors:
-            if peer not in self._readings and peer not in self._turns:
+            if peer not in self._readings and peer not in self._turns and peer not in self._parked:
                 # Last in, last out: linked peers come round in turn.
                 self._cursors[peer] = self._cursors.pop(peer)
-                self._turns.append(peer)
+                self._turn_to(peer)
                 break
         self._start(now)
+
+    def end(self, peer: int, page: SyncPage) -> None:
+        """``peer`` has the same as this node, and its log ends there; passed over if it was not asked."""
+        before = self._cursors[peer]
+        if peer in self._compared and not page.items and page.log_epoch == before.log_epoch:
+            del self._compared[peer]
+            if page.next_seq > before.seq:
+                self._move(peer, page)
 
     def page(self, peer: int, page: SyncPage, missing: Sequence[TxHash], now: float) -> None:
         """``peer`` answered; ``missing`` are the hashes on the page that are not here and will be fetched."""
@@ -122,21 +150,60 @@ class Sync:
         page = reading.next
         assert page is not None
         before = self._cursors[peer]
-        self._cursors[peer] = Cursor(page.log_epoch, page.next_seq)
-        self._host.remember(peer, self._cursors[peer])
+        self._move(peer, page)
         # A log that always has more and never gets on would keep its place for ever.
-        if page.more and (page.log_epoch != before.log_epoch or page.next_seq > before.seq):
+        if not page.more or (page.log_epoch == before.log_epoch and page.next_seq <= before.seq):
+            self._stop(peer)
+            if reading.is_long:
+                self._compare_parked()
+        elif not reading.is_long and self.catches_up(now):
+            self._stop(peer)
+            self._parked[peer] = now
+        else:
+            reading.is_long = True
             reading.next = None
             self._ask(peer, reading, now)
+        self._start(now)
+
+    def _move(self, peer: int, page: SyncPage) -> None:
+        self._cursors[peer] = Cursor(page.log_epoch, page.next_seq)
+        self._host.remember(peer, self._cursors[peer])
+
+    def catches_up(self, now: float) -> bool:
+        """Whether a log that goes on for more than a page is being read, and something comes of it."""
+        return any(reading.is_long and now - reading.since < _STALLED_S for reading in self._readings.values())
+
+    def _compare_parked(self) -> None:
+        parked, self._parked = self._parked, {}
+        for peer in parked:
+            self._turn_to(peer)
+
+    def _turn_to(self, peer: int) -> None:
+        """Compare; who was compared in vain before is read."""
+        times = self._compared.pop(peer, 0)
+        if times < _COMPARISONS and self._compare(peer, self._cursors[peer].log_epoch):
+            self._compared[peer] = times + 1
         else:
-            self._stop(peer)
-            self._start(now)
+            self._turns.append(peer)
 
     def _start(self, now: float) -> None:
+        while self._turns and self.catches_up(now):
+            self._parked[self._turns.popleft()] = now
+        self._resume(now)
         while self._turns and len(self._readings) < self._at_once:
             peer = self._turns.popleft()
             if peer not in self._readings:
                 self._ask(peer, self._readings.setdefault(peer, _Reading(now)), now)
+
+    def _resume(self, now: float) -> None:
+        """Read a log that was put aside, if the one that it waits for does not get to its end."""
+        for peer, since in self._parked.items():
+            if len(self._readings) < self._at_once and (not self.catches_up(now) or now - since > _PARKED_S):
+                del self._parked[peer]
+                reading = self._readings[peer] = _Reading(now)
+                reading.is_long = True
+                self._ask(peer, reading, now)
+            break
 
     def _ask(self, peer: int, reading: _Reading, now: float) -> None:
         reading.since = now

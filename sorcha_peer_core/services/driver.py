@@ -41,8 +41,8 @@ class Outlet(Protocol):
     peer_id: PeerId
     queue: SendQueue[bytes]
 
-    def wake(self) -> None:
-        """Something waits in the queue."""
+    def wake(self, apart_s: float = 0.0) -> None:
+        """Something waits in the queue. ``apart_s``: how far apart batches leave, unless much waits."""
 
     def close(self, reason: str) -> None:
         """End the link."""
@@ -200,6 +200,10 @@ class Driver:
         """Remember a timer."""
         heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._order), timer))
 
+    def unix_ms(self) -> float:
+        """The system's clock."""
+        return time.time() * 1000
+
     def verify(self, transaction: Transaction) -> None:
         """Pass to the verifier."""
         assert self._verifier is not None
@@ -283,10 +287,11 @@ class Driver:
             grew.set()
 
     def _wake_senders(self) -> None:
+        apart_s = self.core.batches_apart_s
         for peer in self._dirty:
             outlet = self._outlets.get(peer)
             if outlet is not None:
-                outlet.wake()
+                outlet.wake(apart_s)
         self._dirty.clear()
 
     def _hold(self, size: int) -> None:

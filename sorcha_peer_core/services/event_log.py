@@ -65,6 +65,8 @@ _SENTENCES: dict[type, Callable[[Any], tuple[int, str]]] = {
         logging.WARNING,
         f"rejected transaction {short(event.tx_hash)} from {_by(event.peer_id)}: {event.reason}",
     ),
+    e.PartitionSuspected: lambda event: (logging.INFO, f"the network may have fallen apart: {event.cause}"),
+    e.PartitionOver: lambda event: (logging.INFO, f"nothing speaks for a partition any more, after {event.lasted_s:.0f} s"),
     e.StoreFailed: lambda event: (logging.WARNING, f"the store failed: {event.what}"),
     e.Dropped: lambda event: (logging.DEBUG, f"dropped {event.frames} frames for {_by(event.peer_id)}: {event.reason}"),
     e.DialFailed: lambda event: (logging.DEBUG, f"could not link to {event.address} by {event.transport}: {event.reason}"),

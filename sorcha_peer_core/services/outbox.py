@@ -13,6 +13,7 @@ import gevent
 from gevent.event import Event as Signal
 
 from sorcha_peer_core.errors import QueueFull, StoreError
+from sorcha_peer_core.model.chunks import chunk_bytes_for, chunk_list, chunk_root
 from sorcha_peer_core.model.transaction import Header, Queued, Submission, Transaction
 from sorcha_peer_core.services.security import MAX_TTL_S, TRANSACTION_DOMAIN
 from sorcha_peer_core.wire.codec import encode_header
@@ -153,6 +154,7 @@ class Outbox:
         return [self._seal_one(row.submission, now_ms) for row in rows]
 
     def _seal_one(self, submission: Submission, now_ms: float) -> Transaction:
+        chunk_bytes = chunk_bytes_for(len(submission.payload))
         header = Header(
             network_id=self._network_id,
             payload_hash=submission.tx_hash,
@@ -163,6 +165,8 @@ class Outbox:
             created_ms=now_ms,
             ttl_s=self._ttl_s,
             nonce=secrets.randbits(64),
+            chunk_bytes=chunk_bytes,
+            chunk_root=chunk_root(chunk_list(submission.payload, chunk_bytes)) if chunk_bytes else b"",
         )
         header_bytes = encode_header(header)
         return Transaction(header, header_bytes, self._identity.sign(TRANSACTION_DOMAIN + header_bytes), submission.payload)

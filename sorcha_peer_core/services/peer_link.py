@@ -43,10 +43,12 @@ class PeerLink:
         self.received_bytes = 0
         self.on_given_up: Callable[[str], None] = lambda reason: None
         self._signal = Signal()
+        self._apart_s = 0.0
         self._ended = False
 
-    def wake(self) -> None:
-        """Something waits in the queue."""
+    def wake(self, apart_s: float = 0.0) -> None:
+        """Something waits in the queue. ``apart_s``: how far apart batches leave, unless much waits."""
+        self._apart_s = apart_s
         self._signal.set()
 
     def switch(self, link: Link, rung: int = 0) -> None:
@@ -70,7 +72,14 @@ class PeerLink:
             self._signal.wait()
             self._signal.clear()
             while self.queue and not self._ended:
-                self._send(b"".join(self.queue.take(BATCH_BYTES)))
+                now = monotonic()
+                wait_s = self.queue.wait_s(now, self._apart_s)
+                if wait_s:
+                    # Not asleep: what comes meanwhile may be enough for a batch.
+                    self._signal.wait(wait_s)
+                    self._signal.clear()
+                else:
+                    self._send(b"".join(self.queue.take(BATCH_BYTES, now)))
 
     def _send(self, batch: bytes) -> None:
         while not self._ended:

@@ -9,6 +9,7 @@ from math import isfinite
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import CryptoError
 
+from sorcha_peer_core.model.chunks import chunk_list, chunk_root, has_sound_chunks
 from sorcha_peer_core.model.ids import PUBLIC_KEY_BYTES, tx_hash_of
 from sorcha_peer_core.model.peer import PeerRecord
 from sorcha_peer_core.model.transaction import MAX_CONTENT_TYPE_CHARS, MAX_REGISTER_ID_CHARS, Header, Transaction
@@ -46,13 +47,13 @@ class TransactionRules:
     max_transaction_bytes: int
 
     def flaw(self, transaction: Transaction, now_ms: float) -> str | None:
-        """Why it is not valid, in words; None when it is. The cheap checks come first."""
+        """Why it is not valid, in words; None when it is. The cheap checks come first. Without payload: of the envelope alone."""
         header, payload = transaction.header, transaction.payload
         if header.network_id != self.network_id:
             return f"it belongs to the network {header.network_id[:64]!r}"
-        if not 0 < len(payload) <= self.max_transaction_bytes:
-            return f"its payload has {len(payload)} bytes; 1 to {self.max_transaction_bytes} are allowed"
-        if len(payload) != header.payload_size:
+        if not 0 < header.payload_size <= self.max_transaction_bytes:
+            return f"its payload has {header.payload_size} bytes; 1 to {self.max_transaction_bytes} are allowed"
+        if payload and len(payload) != header.payload_size:
             return f"its payload has {len(payload)} bytes, its envelope says {header.payload_size}"
         return _flaw_of_metadata(header) or _flaw_of_time(header, now_ms) or _flaw_of_proofs(transaction)
 
@@ -87,9 +88,18 @@ def _flaw_of_time(header: Header, now_ms: float) -> str | None:
 
 
 def _flaw_of_proofs(transaction: Transaction) -> str | None:
-    header = transaction.header
-    if tx_hash_of(transaction.payload) != header.payload_hash:
+    header, payload = transaction.header, transaction.payload
+    if payload and tx_hash_of(payload) != header.payload_hash:
         return "its payload does not have the hash its envelope names"
     if not is_signed_by(header.origin_key, transaction.signature, TRANSACTION_DOMAIN + transaction.header_bytes):
         return "its signature is not its origin's"
+    if payload and header.chunk_root and not _is_listed(header, payload):
+        return "its list of chunks is not of its payload"
     return None
+
+
+def _is_listed(header: Header, payload: bytes) -> bool:
+    # The bounds first: chunks of one byte would take minutes.
+    if not has_sound_chunks(header.payload_size, header.chunk_bytes):
+        return False
+    return chunk_root(chunk_list(payload, header.chunk_bytes)) == header.chunk_root

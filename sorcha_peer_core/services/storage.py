@@ -170,6 +170,8 @@ def answer(store: Store, question: m.Load) -> m.Answer:
         return m.Loaded(question, tuple(store.load([question.want.hash])))
     if isinstance(question, m.LoadKnown):
         return m.KnownHashes(question, frozenset(store.known(question.hashes)))
+    if isinstance(question, m.LoadCreated):
+        return m.CreatedPage(question, tuple(store.created(question.start_ms, question.end_ms, question.most, question.after)))
     return _page(store, question)
 
 

@@ -17,6 +17,7 @@ from sorcha_peer_core.protocol.strategies import Mesh
 from sorcha_peer_core.testing.network_node import Node, World, make_transaction, size_of
 
 if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.strategy import Strategy
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.protocol.host import Priority
 
@@ -52,7 +53,7 @@ class _Pipe:
 
     def _deliver(self, batch: list[m.Message]) -> None:
         for message in batch:
-            if self._link.up:
+            if self._link.up and not self._net.loses():
                 self._net.deliver(self._source, self._target, message)
 
 
@@ -66,8 +67,11 @@ class _Link:
 class Network:
     """Nodes, links and a clock. The same seed and the same calls give the same trace."""
 
-    def __init__(self, count: int, seed: int = 1, world: World | None = None) -> None:
+    def __init__(
+        self, count: int, seed: int = 1, world: World | None = None, strategy: Callable[[], Strategy] | None = None
+    ) -> None:
         self.world = world or World()
+        self._strategy = strategy or self._mesh
         self.seed = seed
         self.now = 0.0
         self.dropped = 0
@@ -159,7 +163,7 @@ class Network:
     def submit(self, index: int, payload: bytes) -> TxHash:
         """A submission: committed to the outbox and released at once."""
         node = self.nodes[index]
-        transaction = make_transaction(payload, index)
+        transaction = make_transaction(payload, index, created_ms=node.unix_ms(), chunk_bytes=self.world.chunk_bytes)
         if transaction.hash not in node.disk.transactions:
             node.disk.outbox[transaction.hash] = transaction
             node.alive.submit(transaction, self.now)
@@ -220,7 +224,11 @@ class Network:
     def _count_known(self, node: Node) -> None:
         node.alive.known_peers(sum(node.index in pair for pair in self._wanted_links))
 
-    def _strategy(self) -> Mesh:
+    def loses(self) -> bool:
+        """Whether the next message vanishes."""
+        return self.world.loss_ratio > 0.0 and self._rng.random() < self.world.loss_ratio
+
+    def _mesh(self) -> Mesh:
         config = self.world.config
         return Mesh(self.world.full_mesh_max_peers, config.eager_max_bytes)
 

@@ -8,10 +8,12 @@ from random import Random
 from typing import TYPE_CHECKING, Protocol
 
 from sorcha_peer_core.model import messages as m
+from sorcha_peer_core.model.chunks import chunk_list, chunk_root
 from sorcha_peer_core.model.ids import TxHash, tx_hash_of
 from sorcha_peer_core.model.transaction import Header, Transaction
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.protocol.core import Core
+from sorcha_peer_core.testing.recording_host import created_among
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.strategy import Strategy
@@ -19,15 +21,24 @@ if TYPE_CHECKING:
     from sorcha_peer_core.protocol.host import Priority
 
 GOOD = b"good signature"
+START_MS = 1_700_000_000_000.0
+"""Unix milliseconds at the beginning of virtual time."""
 _ENVELOPE_BYTES = 300
 _ITEM_BYTES = 36
 _FRAME_BYTES = 12
 
 
-def make_transaction(payload: bytes, origin: int = 0, signature: bytes = GOOD) -> Transaction:
-    """A transaction that this network's nodes take for valid exactly when its signature is ``GOOD``."""
+def make_transaction(
+    payload: bytes, origin: int = 0, signature: bytes = GOOD, created_ms: float = START_MS, chunk_bytes: int = 0
+) -> Transaction:
+    """A transaction that this network's nodes take for valid exactly when its signature is ``GOOD``.
+
+    With a list of chunks of ``chunk_bytes``, unless that is 0.
+    """
     origin_key = origin.to_bytes(32, "big")
-    header = Header("test", tx_hash_of(payload), len(payload), "text/plain", "", origin_key, 0.0, 86_400, origin)
+    header = Header("test", tx_hash_of(payload), len(payload), "text/plain", "", origin_key, created_ms, 86_400, origin)
+    if chunk_bytes:
+        header = header._replace(chunk_bytes=chunk_bytes, chunk_root=chunk_root(chunk_list(payload, chunk_bytes)))
     return Transaction(header, b"header", signature, payload)
 
 
@@ -36,12 +47,24 @@ def size_of(message: m.Message) -> int:
     match message:
         case m.Push(transaction):
             return _ENVELOPE_BYTES + len(transaction.payload)
-        case m.Chunk():
-            return _ENVELOPE_BYTES + len(message.data)
+        case m.Chunk(data=data):
+            return 4 * _FRAME_BYTES + len(data)
+        case m.ChunkList(hashes=hashes):
+            return _ENVELOPE_BYTES + len(hashes)
         case m.Announce(items) | m.SyncPage(items=items):
             return _FRAME_BYTES + _ITEM_BYTES * len(items)
         case m.Want(hashes) | m.Absent(hashes):
             return _FRAME_BYTES + _ITEM_BYTES * len(hashes)
+        case _:
+            return _size_of_digest(message)
+
+
+def _size_of_digest(message: m.Message) -> int:
+    match message:
+        case m.Digest(marks=marks) | m.DigestRange(marks=marks):
+            return 2 * _FRAME_BYTES + 8 * sum(mark.members > 0 for mark in marks) + 2 * len(marks)
+        case m.DigestIds(ids=ids) | m.DigestWant(ids=ids):
+            return 2 * _FRAME_BYTES + 8 * len(ids)
         case _:
             return _FRAME_BYTES
 
@@ -59,9 +82,13 @@ class World:
     commit_s: float = 0.003
     load_s: float = 0.001
     redial_s: float = 1.0
+    loss_ratio: float = 0.0
+    """Messages that vanish. No transport loses any, but a peer may."""
     filter_helps: bool = True
     """False: the filter never rules anything out, every hash is looked up in the store."""
     full_mesh_max_peers: int = 32
+    chunk_bytes: int = 0
+    """Of the lists of chunks that origins make; 0: they make none."""
     config: CoreConfig = field(default_factory=CoreConfig)
 
 
@@ -97,10 +124,12 @@ class Disk:
             case m.LoadChunks(_, want):
                 return m.Loaded(question, (held[want.hash],) if want.hash in held else ())
             case m.LoadLog(_, log_epoch, after_seq, most):
-                after = after_seq if log_epoch == self.log_epoch else 0
+                after = min(after_seq, len(self.log)) if log_epoch == self.log_epoch else 0
                 items = tuple(m.Announced(h, len(held[h].payload)) for h in self.log[after : after + most])
                 end = after + len(items)
                 return m.LogPage(question, self.log_epoch, items, end, end < len(self.log))
+            case m.LoadCreated():
+                return m.CreatedPage(question, created_among(question, held.values()))
 
 
 class _Filter:
@@ -186,9 +215,15 @@ class Node:
         """As long as this life lasts."""
         self._later(delay_s, lambda core, now: core.timer(timer, now))
 
+    def unix_ms(self) -> float:
+        """Every clock here is right."""
+        return START_MS + self._net.now * 1000
+
     def verify(self, transaction: Transaction) -> None:
         """Hash and signature, after a while."""
-        good = transaction.signature == GOOD and tx_hash_of(transaction.payload) == transaction.hash
+        payload = transaction.payload
+        # Without a payload it is the envelope alone that is asked about.
+        good = transaction.signature == GOOD and (not payload or tx_hash_of(payload) == transaction.hash)
         reason = None if good else "bad signature"
         self._later(self._net.world.verify_s, lambda core, now: core.verified(transaction, reason, now))
 

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from sorcha_peer_core.model.messages import Announced, KnownHashes, LoadChunks, Loaded, LoadKnown, LoadLog, LoadWanted, LogPage
+from sorcha_peer_core.model.messages import (
+    Announced,
+    Created,
+    CreatedPage,
+    KnownHashes,
+    LoadChunks,
+    LoadCreated,
+    Loaded,
+    LoadKnown,
+    LoadLog,
+    LoadWanted,
+    LogPage,
+)
 
 if TYPE_CHECKING:
     from sorcha_peer_core.model.events import Event
     from sorcha_peer_core.model.ids import TxHash
-    from sorcha_peer_core.model.messages import Cursor, Load, Message, Timer
+    from sorcha_peer_core.model.messages import Answer, Cursor, Load, Message, Timer
     from sorcha_peer_core.model.transaction import Transaction
     from sorcha_peer_core.protocol.core import Core
     from sorcha_peer_core.protocol.host import Priority
@@ -62,6 +74,8 @@ class RecordingHost:
         self.remembered: list[tuple[int, Cursor]] = []
         self.rejections: list[Rejected] = []
         self.events: list[Event] = []
+        self.clock_ms = 0.0
+        """What the clock on the wall shows."""
 
     # The role.
 
@@ -76,6 +90,10 @@ class RecordingHost:
     def set_timer(self, delay_s: float, timer: Timer) -> None:
         """Remember a timer; the test calls ``Core.timer``."""
         self.timers.append(SetTimer(delay_s, timer))
+
+    def unix_ms(self) -> float:
+        """As the test says."""
+        return self.clock_ms
 
     def verify(self, transaction: Transaction) -> None:
         """Remember what waits for its verification."""
@@ -143,7 +161,7 @@ class RecordingHost:
             core.loaded(_answer(question, log), now)
 
 
-def _answer(question: Load, log: dict[TxHash, Transaction]) -> Loaded | KnownHashes | LogPage:
+def _answer(question: Load, log: dict[TxHash, Transaction]) -> Answer:
     match question:
         case LoadKnown(hashes):
             return KnownHashes(question, frozenset(h for h in hashes if h in log))
@@ -152,7 +170,17 @@ def _answer(question: Load, log: dict[TxHash, Transaction]) -> Loaded | KnownHas
         case LoadChunks(_, want):
             return Loaded(question, (log[want.hash],) if want.hash in log else ())
         case LoadLog(_, log_epoch, after_seq, most):
-            after = after_seq if log_epoch == 1 else 0
+            after = min(after_seq, len(log)) if log_epoch == 1 else 0
             page = tuple(Announced(h, len(tx.payload)) for h, tx in list(log.items())[after : after + most])
             end = after + len(page)
             return LogPage(question, 1, page, end, end < len(log))
+        case LoadCreated():
+            return CreatedPage(question, created_among(question, log.values()))
+
+
+def created_among(question: LoadCreated, log: Iterable[Transaction]) -> tuple[Created, ...]:
+    """What a store that holds ``log`` answers."""
+    lines = sorted((tx.header.created_ms, tx.hash, len(tx.payload)) for tx in log)
+    start = (question.start_ms, question.after)
+    found = [Created(h, size, at_ms) for at_ms, h, size in lines if start < (at_ms, h) and at_ms < question.end_ms]
+    return tuple(found[: question.most])

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from sorcha_peer_core.errors import StoreError
 from sorcha_peer_core.model.ids import PeerId, TxHash, peer_id_of, tx_hash_of
-from sorcha_peer_core.model.messages import Cursor
+from sorcha_peer_core.model.messages import Created, Cursor
 from sorcha_peer_core.model.peer import Endpoint, PeerRow
 from sorcha_peer_core.model.transaction import Arrival, submission_of
 from sorcha_peer_core.testing.store_samples import (
@@ -201,6 +201,30 @@ class ArrivalLogSuite(OpenedStore):
 
         assert self.store.totals() == (2, 2)
         assert self.store.oldest_seq() == 1
+
+    def test_what_was_created_in_some_time_comes_by_time_and_hash(self) -> None:
+        times = {b"late": NOW_MS + 5, b"early": NOW_MS, b"between": NOW_MS + 0.5, b"beyond": NOW_MS + 10}
+        self.store.append([Arrival(transaction_of(p, created_ms=ms), NOW_MS, 1, False) for p, ms in times.items()])
+
+        found = self.store.created(NOW_MS, NOW_MS + 10, 10)
+
+        assert found == [Created(tx_hash_of(p), len(p), times[p]) for p in (b"early", b"between", b"late")]
+        assert self.store.created(NOW_MS + 11, NOW_MS + 20, 10) == []
+
+    def test_what_was_created_is_read_page_by_page_also_when_it_was_all_at_once(self) -> None:
+        payloads = [b"%d" % number for number in range(7)]
+        self.store.append([Arrival(transaction_of(p, created_ms=NOW_MS), NOW_MS, 1, False) for p in payloads])
+
+        pages: list[int] = []
+        found: list[bytes] = []
+        start, after = NOW_MS, b""
+        while page := self.store.created(start, NOW_MS + 1, 3, after):
+            pages.append(len(page))
+            found += [line.hash for line in page]
+            start, after = page[-1].created_ms, page[-1].hash
+
+        assert pages == [3, 3, 1]
+        assert found == sorted(map(tx_hash_of, payloads))
 
     def test_recent_hashes_come_newest_first(self) -> None:
         self.store.append(arrivals_of(b"a", b"b", b"c"))

@@ -14,6 +14,7 @@ from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.handshake import Hello, Proof, Purpose
 from sorcha_peer_core.model.ids import HASH_BYTES, TxHash
 from sorcha_peer_core.model.transaction import Header, Transaction
+from sorcha_peer_core.wire import digests
 from sorcha_peer_core.wire import session_pb2 as pb
 from sorcha_peer_core.wire.records import MAX_ENDPOINTS, decode_endpoint, decode_record, encode_endpoint, printable, storable
 
@@ -42,6 +43,8 @@ def encode_header(header: Header) -> bytes:
         created_ms=header.created_ms,
         ttl_s=header.ttl_s,
         nonce=header.nonce,
+        chunk_bytes=header.chunk_bytes,
+        chunk_root=header.chunk_root,
     ).SerializeToString(deterministic=True)
 
 
@@ -67,6 +70,8 @@ def decode_header(header_bytes: bytes) -> Header:
         h.created_ms,
         h.ttl_s,
         h.nonce,
+        h.chunk_bytes,
+        h.chunk_root,
     )
 
 
@@ -122,7 +127,7 @@ def _join_announced(items: tuple[m.Announced, ...]) -> tuple[bytes, list[int]]:
 
 def _encode_announce(message: m.Announce) -> pb.Frame:
     hashes, sizes = _join_announced(message.items)
-    return pb.Frame(announce=pb.Announce(hashes=hashes, sizes=sizes))
+    return pb.Frame(announce=pb.Announce(hashes=hashes, sizes=sizes, old=message.old))
 
 
 def _encode_page(page: m.SyncPage) -> pb.Frame:
@@ -139,12 +144,16 @@ def _encode_push(message: m.Push) -> pb.Frame:
     )
 
 
-def _encode_chunk(c: m.Chunk) -> pb.Frame:
+def _encode_chunk_list(c: m.ChunkList) -> pb.Frame:
     return pb.Frame(
-        chunk=pb.Chunk(
-            hash=c.hash, offset=c.offset, data=c.data, header=c.header_bytes, signature=c.signature, hop=c.hop, reach=c.reach
+        chunk_list=pb.ChunkList(
+            hash=c.hash, header=c.header_bytes, signature=c.signature, hashes=c.hashes, hop=c.hop, reach=c.reach
         )
     )
+
+
+def _encode_want_chunks(w: m.WantChunks) -> pb.Frame:
+    return pb.Frame(want_chunks=pb.WantChunks(hash=w.hash, offset=w.offset, chunks=w.chunks, root=w.root))
 
 
 def _encode_peers(message: m.Peers) -> pb.Frame:
@@ -199,9 +208,9 @@ def _decode_push(push: pb.Push) -> m.Push:
     return m.Push(Transaction(decode_header(header_bytes), header_bytes, push.signature, push.payload), push.hop, push.reach)
 
 
-def _decode_chunk(c: pb.Chunk) -> m.Chunk:
-    header = decode_header(c.header) if c.header else None
-    return m.Chunk(_one_hash(c.hash), c.offset, c.data, header, c.header, c.signature, c.hop, c.reach)
+def _decode_chunk_list(c: pb.ChunkList) -> m.ChunkList:
+    header_bytes = c.header
+    return m.ChunkList(_one_hash(c.hash), decode_header(header_bytes), header_bytes, c.signature, c.hashes, c.hop, c.reach)
 
 
 def _one_hash(tx_hash: bytes) -> TxHash:
@@ -253,10 +262,19 @@ _ENCODERS: dict[type, Callable[[Any], Any]] = {
     m.Announce: _encode_announce,
     m.Want: lambda w: pb.Frame(want=pb.Want(hashes=b"".join(w.hashes))),
     m.Absent: lambda a: pb.Frame(absent=pb.Absent(hashes=b"".join(a.hashes))),
-    m.WantChunks: lambda w: pb.Frame(want_chunks=pb.WantChunks(hash=w.hash, offset=w.offset, chunks=w.chunks)),
-    m.Chunk: _encode_chunk,
+    m.WantChunks: _encode_want_chunks,
+    m.Chunk: lambda c: pb.Frame(chunk=pb.Chunk(hash=c.hash, offset=c.offset, data=c.data)),
+    m.WantChunkList: lambda w: pb.Frame(want_chunk_list=pb.WantChunkList(hash=w.hash)),
+    m.ChunkList: _encode_chunk_list,
+    m.Have: lambda h: pb.Frame(have=pb.Have(hash=h.hash, size=h.size, chunks=h.chunks)),
+    m.Graft: lambda g: pb.Frame(graft=pb.Graft()),
+    m.Prune: lambda p: pb.Frame(prune=pb.Prune(refused=p.refused)),
     m.SyncSince: lambda s: pb.Frame(sync_since=pb.SyncSince(log_epoch=s.log_epoch, after_seq=s.after_seq)),
     m.SyncPage: _encode_page,
+    m.Digest: lambda d: pb.Frame(digest=digests.encode_digest(d)),
+    m.DigestRange: lambda d: pb.Frame(digest_range=digests.encode_range(d)),
+    m.DigestIds: lambda d: pb.Frame(digest_ids=digests.encode_ids(d)),
+    m.DigestWant: lambda d: pb.Frame(digest_want=digests.encode_want(d)),
 }
 
 _DECODERS: dict[str, Callable[[Any], m.Message | Hello | Proof]] = {
@@ -270,11 +288,20 @@ _DECODERS: dict[str, Callable[[Any], m.Message | Hello | Proof]] = {
     "peers_request": lambda r: m.PeersRequest(r.most),
     "peers": lambda p: m.Peers(tuple(decode_record(r.record, r.signature) for r in p.records)),
     "push": _decode_push,
-    "announce": lambda a: m.Announce(_split_announced(a.hashes, a.sizes)),
+    "announce": lambda a: m.Announce(_split_announced(a.hashes, a.sizes), a.old),
     "want": lambda w: m.Want(_split_hashes(w.hashes)),
     "absent": lambda a: m.Absent(_split_hashes(a.hashes)),
-    "want_chunks": lambda w: m.WantChunks(_one_hash(w.hash), w.offset, w.chunks),
-    "chunk": _decode_chunk,
+    "want_chunks": lambda w: m.WantChunks(_one_hash(w.hash), w.offset, w.chunks, w.root),
+    "chunk": lambda c: m.Chunk(_one_hash(c.hash), c.offset, c.data),
+    "want_chunk_list": lambda w: m.WantChunkList(_one_hash(w.hash)),
+    "chunk_list": _decode_chunk_list,
+    "have": lambda h: m.Have(_one_hash(h.hash), h.size, tuple(h.chunks)),
+    "graft": lambda g: m.Graft(),
+    "prune": lambda p: m.Prune(p.refused),
     "sync_since": lambda s: m.SyncSince(storable(s.log_epoch), storable(s.after_seq)),
     "sync_page": _decode_page,
+    "digest": digests.decode_digest,
+    "digest_range": digests.decode_range,
+    "digest_ids": digests.decode_ids,
+    "digest_want": digests.decode_want,
 }

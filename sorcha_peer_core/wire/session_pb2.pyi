@@ -30,7 +30,7 @@ class Batch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ...) -> None: ...
 
 class Frame(_message.Message):
-    __slots__ = ("hello", "proof", "goodbye", "ping", "pong", "peers_request", "peers", "dial_back", "dialled_back", "push", "announce", "want", "absent", "want_chunks", "chunk", "sync_since", "sync_page")
+    __slots__ = ("hello", "proof", "goodbye", "ping", "pong", "peers_request", "peers", "dial_back", "dialled_back", "push", "announce", "want", "absent", "want_chunks", "chunk", "graft", "prune", "want_chunk_list", "chunk_list", "sync_since", "sync_page", "digest", "digest_range", "digest_ids", "digest_want", "have")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
@@ -46,8 +46,17 @@ class Frame(_message.Message):
     ABSENT_FIELD_NUMBER: _ClassVar[int]
     WANT_CHUNKS_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
+    GRAFT_FIELD_NUMBER: _ClassVar[int]
+    PRUNE_FIELD_NUMBER: _ClassVar[int]
+    WANT_CHUNK_LIST_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_LIST_FIELD_NUMBER: _ClassVar[int]
     SYNC_SINCE_FIELD_NUMBER: _ClassVar[int]
     SYNC_PAGE_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_RANGE_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_IDS_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_WANT_FIELD_NUMBER: _ClassVar[int]
+    HAVE_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     proof: Proof
     goodbye: Goodbye
@@ -63,9 +72,18 @@ class Frame(_message.Message):
     absent: Absent
     want_chunks: WantChunks
     chunk: Chunk
+    graft: Graft
+    prune: Prune
+    want_chunk_list: WantChunkList
+    chunk_list: ChunkList
     sync_since: SyncSince
     sync_page: SyncPage
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., peers_request: _Optional[_Union[PeersRequest, _Mapping]] = ..., peers: _Optional[_Union[Peers, _Mapping]] = ..., dial_back: _Optional[_Union[DialBack, _Mapping]] = ..., dialled_back: _Optional[_Union[DialledBack, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., announce: _Optional[_Union[Announce, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., absent: _Optional[_Union[Absent, _Mapping]] = ..., want_chunks: _Optional[_Union[WantChunks, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., sync_since: _Optional[_Union[SyncSince, _Mapping]] = ..., sync_page: _Optional[_Union[SyncPage, _Mapping]] = ...) -> None: ...
+    digest: Digest
+    digest_range: DigestRange
+    digest_ids: DigestIds
+    digest_want: DigestWant
+    have: Have
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., peers_request: _Optional[_Union[PeersRequest, _Mapping]] = ..., peers: _Optional[_Union[Peers, _Mapping]] = ..., dial_back: _Optional[_Union[DialBack, _Mapping]] = ..., dialled_back: _Optional[_Union[DialledBack, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., announce: _Optional[_Union[Announce, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., absent: _Optional[_Union[Absent, _Mapping]] = ..., want_chunks: _Optional[_Union[WantChunks, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., graft: _Optional[_Union[Graft, _Mapping]] = ..., prune: _Optional[_Union[Prune, _Mapping]] = ..., want_chunk_list: _Optional[_Union[WantChunkList, _Mapping]] = ..., chunk_list: _Optional[_Union[ChunkList, _Mapping]] = ..., sync_since: _Optional[_Union[SyncSince, _Mapping]] = ..., sync_page: _Optional[_Union[SyncPage, _Mapping]] = ..., digest: _Optional[_Union[Digest, _Mapping]] = ..., digest_range: _Optional[_Union[DigestRange, _Mapping]] = ..., digest_ids: _Optional[_Union[DigestIds, _Mapping]] = ..., digest_want: _Optional[_Union[DigestWant, _Mapping]] = ..., have: _Optional[_Union[Have, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("version_min", "version_max", "network_id", "record", "nonce", "proof", "limits", "features", "clock_ms", "log_epoch", "rung", "linked", "purpose", "observed_host")
@@ -216,7 +234,7 @@ class Push(_message.Message):
     def __init__(self, header: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., payload: _Optional[bytes] = ..., hop: _Optional[int] = ..., reach: _Optional[int] = ...) -> None: ...
 
 class Header(_message.Message):
-    __slots__ = ("network_id", "payload_hash", "payload_size", "content_type", "register_id", "origin_key", "created_ms", "ttl_s", "nonce")
+    __slots__ = ("network_id", "payload_hash", "payload_size", "content_type", "register_id", "origin_key", "created_ms", "ttl_s", "nonce", "chunk_bytes", "chunk_root")
     NETWORK_ID_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_HASH_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -226,6 +244,8 @@ class Header(_message.Message):
     CREATED_MS_FIELD_NUMBER: _ClassVar[int]
     TTL_S_FIELD_NUMBER: _ClassVar[int]
     NONCE_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_ROOT_FIELD_NUMBER: _ClassVar[int]
     network_id: str
     payload_hash: bytes
     payload_size: int
@@ -235,15 +255,19 @@ class Header(_message.Message):
     created_ms: float
     ttl_s: int
     nonce: int
-    def __init__(self, network_id: _Optional[str] = ..., payload_hash: _Optional[bytes] = ..., payload_size: _Optional[int] = ..., content_type: _Optional[str] = ..., register_id: _Optional[str] = ..., origin_key: _Optional[bytes] = ..., created_ms: _Optional[float] = ..., ttl_s: _Optional[int] = ..., nonce: _Optional[int] = ...) -> None: ...
+    chunk_bytes: int
+    chunk_root: bytes
+    def __init__(self, network_id: _Optional[str] = ..., payload_hash: _Optional[bytes] = ..., payload_size: _Optional[int] = ..., content_type: _Optional[str] = ..., register_id: _Optional[str] = ..., origin_key: _Optional[bytes] = ..., created_ms: _Optional[float] = ..., ttl_s: _Optional[int] = ..., nonce: _Optional[int] = ..., chunk_bytes: _Optional[int] = ..., chunk_root: _Optional[bytes] = ...) -> None: ...
 
 class Announce(_message.Message):
-    __slots__ = ("hashes", "sizes")
+    __slots__ = ("hashes", "sizes", "old")
     HASHES_FIELD_NUMBER: _ClassVar[int]
     SIZES_FIELD_NUMBER: _ClassVar[int]
+    OLD_FIELD_NUMBER: _ClassVar[int]
     hashes: bytes
     sizes: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, hashes: _Optional[bytes] = ..., sizes: _Optional[_Iterable[int]] = ...) -> None: ...
+    old: bool
+    def __init__(self, hashes: _Optional[bytes] = ..., sizes: _Optional[_Iterable[int]] = ..., old: bool = ...) -> None: ...
 
 class Want(_message.Message):
     __slots__ = ("hashes",)
@@ -258,32 +282,68 @@ class Absent(_message.Message):
     def __init__(self, hashes: _Optional[bytes] = ...) -> None: ...
 
 class WantChunks(_message.Message):
-    __slots__ = ("hash", "offset", "chunks")
+    __slots__ = ("hash", "offset", "chunks", "root")
     HASH_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
     hash: bytes
     offset: int
     chunks: int
-    def __init__(self, hash: _Optional[bytes] = ..., offset: _Optional[int] = ..., chunks: _Optional[int] = ...) -> None: ...
+    root: bytes
+    def __init__(self, hash: _Optional[bytes] = ..., offset: _Optional[int] = ..., chunks: _Optional[int] = ..., root: _Optional[bytes] = ...) -> None: ...
 
 class Chunk(_message.Message):
-    __slots__ = ("hash", "offset", "data", "header", "signature", "hop", "reach")
+    __slots__ = ("hash", "offset", "data")
     HASH_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
-    HEADER_FIELD_NUMBER: _ClassVar[int]
-    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
-    HOP_FIELD_NUMBER: _ClassVar[int]
-    REACH_FIELD_NUMBER: _ClassVar[int]
     hash: bytes
     offset: int
     data: bytes
+    def __init__(self, hash: _Optional[bytes] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class WantChunkList(_message.Message):
+    __slots__ = ("hash",)
+    HASH_FIELD_NUMBER: _ClassVar[int]
+    hash: bytes
+    def __init__(self, hash: _Optional[bytes] = ...) -> None: ...
+
+class ChunkList(_message.Message):
+    __slots__ = ("hash", "header", "signature", "hashes", "hop", "reach")
+    HASH_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    HASHES_FIELD_NUMBER: _ClassVar[int]
+    HOP_FIELD_NUMBER: _ClassVar[int]
+    REACH_FIELD_NUMBER: _ClassVar[int]
+    hash: bytes
     header: bytes
     signature: bytes
+    hashes: bytes
     hop: int
     reach: int
-    def __init__(self, hash: _Optional[bytes] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ..., header: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., hop: _Optional[int] = ..., reach: _Optional[int] = ...) -> None: ...
+    def __init__(self, hash: _Optional[bytes] = ..., header: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., hashes: _Optional[bytes] = ..., hop: _Optional[int] = ..., reach: _Optional[int] = ...) -> None: ...
+
+class Have(_message.Message):
+    __slots__ = ("hash", "size", "chunks")
+    HASH_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    hash: bytes
+    size: int
+    chunks: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, hash: _Optional[bytes] = ..., size: _Optional[int] = ..., chunks: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Graft(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Prune(_message.Message):
+    __slots__ = ("refused",)
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    refused: bool
+    def __init__(self, refused: bool = ...) -> None: ...
 
 class SyncSince(_message.Message):
     __slots__ = ("log_epoch", "after_seq")
@@ -306,3 +366,65 @@ class SyncPage(_message.Message):
     next_seq: int
     more: bool
     def __init__(self, log_epoch: _Optional[int] = ..., hashes: _Optional[bytes] = ..., sizes: _Optional[_Iterable[int]] = ..., next_seq: _Optional[int] = ..., more: bool = ...) -> None: ...
+
+class Digest(_message.Message):
+    __slots__ = ("salt", "start_ms", "span_ms", "end_ms", "marks", "log_epoch")
+    SALT_FIELD_NUMBER: _ClassVar[int]
+    START_MS_FIELD_NUMBER: _ClassVar[int]
+    SPAN_MS_FIELD_NUMBER: _ClassVar[int]
+    END_MS_FIELD_NUMBER: _ClassVar[int]
+    MARKS_FIELD_NUMBER: _ClassVar[int]
+    LOG_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    salt: int
+    start_ms: int
+    span_ms: int
+    end_ms: int
+    marks: Marks
+    log_epoch: int
+    def __init__(self, salt: _Optional[int] = ..., start_ms: _Optional[int] = ..., span_ms: _Optional[int] = ..., end_ms: _Optional[int] = ..., marks: _Optional[_Union[Marks, _Mapping]] = ..., log_epoch: _Optional[int] = ...) -> None: ...
+
+class Marks(_message.Message):
+    __slots__ = ("counts", "sums")
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    SUMS_FIELD_NUMBER: _ClassVar[int]
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    sums: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, counts: _Optional[_Iterable[int]] = ..., sums: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Region(_message.Message):
+    __slots__ = ("salt", "start_ms", "span_ms", "prefix", "depth")
+    SALT_FIELD_NUMBER: _ClassVar[int]
+    START_MS_FIELD_NUMBER: _ClassVar[int]
+    SPAN_MS_FIELD_NUMBER: _ClassVar[int]
+    PREFIX_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    salt: int
+    start_ms: int
+    span_ms: int
+    prefix: int
+    depth: int
+    def __init__(self, salt: _Optional[int] = ..., start_ms: _Optional[int] = ..., span_ms: _Optional[int] = ..., prefix: _Optional[int] = ..., depth: _Optional[int] = ...) -> None: ...
+
+class DigestRange(_message.Message):
+    __slots__ = ("region", "marks")
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    MARKS_FIELD_NUMBER: _ClassVar[int]
+    region: Region
+    marks: Marks
+    def __init__(self, region: _Optional[_Union[Region, _Mapping]] = ..., marks: _Optional[_Union[Marks, _Mapping]] = ...) -> None: ...
+
+class DigestIds(_message.Message):
+    __slots__ = ("region", "ids")
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    region: Region
+    ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, region: _Optional[_Union[Region, _Mapping]] = ..., ids: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class DigestWant(_message.Message):
+    __slots__ = ("region", "ids")
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    region: Region
+    ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, region: _Optional[_Union[Region, _Mapping]] = ..., ids: _Optional[_Iterable[int]] = ...) -> None: ...

@@ -89,22 +89,23 @@ def test_a_migration_runs_once_and_keeps_the_data(file, monkeypatch):
     store = opened(file)
     store.append(arrivals_of(b"a"))
     store.close()
+    latest = sqlite_schema.SCHEMA_VERSION
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, ("CREATE TABLE later (n INTEGER)",)))
-    monkeypatch.setattr(sqlite_schema, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(sqlite_schema, "SCHEMA_VERSION", sqlite_schema.SCHEMA_VERSION + 1)
 
     for _ in range(2):
         with closing(opened(file)) as store:
             assert store.totals() == (1, 1)
 
     with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == (2,)
+        assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == (latest + 1,)
 
 
 def test_a_migration_that_fails_leaves_the_file_at_its_old_version(file, monkeypatch):
     opened(file).close()
     with monkeypatch.context() as changed:
         changed.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, ("CREATE TABLE later (n INTEGER)", "nonsense")))
-        changed.setattr(sqlite_schema, "SCHEMA_VERSION", 2)
+        changed.setattr(sqlite_schema, "SCHEMA_VERSION", sqlite_schema.SCHEMA_VERSION + 1)
         with pytest.raises(StoreError, match="could not create or migrate its tables"):
             opened(file)
 

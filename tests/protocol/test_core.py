@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from sorcha_peer_core.model import messages as m
+from sorcha_peer_core.model.chunks import chunk_list, chunk_root
 from sorcha_peer_core.model.ids import TxHash
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.protocol.core import Core
@@ -18,6 +19,8 @@ from sorcha_peer_core.testing.recording_host import RecordingHost, Rejected, Sto
 ANN, BOB, CAT = 1, 2, 3
 TX = make_transaction(b"payload")
 LARGE = make_transaction(b"L" * 300_000)
+LISTED = make_transaction(bytes(range(250)) * 1200, chunk_bytes=100_000)
+LIST = chunk_list(LISTED.payload, 100_000)
 
 
 class SettableFilter:
@@ -41,6 +44,8 @@ class Node:
         self.filter = SettableFilter()
         self.core = Core(CoreConfig(**config), host, Mesh(), self.filter, Random(1))
         self.core.start(0.0)
+        while host.loads:
+            host.play_loaded(self.core, 0.0)
         for peer in peers:
             self.link(peer)
         host.take_sent()
@@ -255,9 +260,46 @@ def test_a_large_transaction_is_announced_and_answered_in_chunks(node: Node):
 
     assert announced == [ANN, BOB, CAT]
     assert [chunk.offset for chunk in chunks] == list(range(0, 300_000, 32_768))
-    assert [chunk.header is not None for chunk in chunks] == [True] + [False] * 9
     assert b"".join(chunk.data for chunk in chunks) == LARGE.payload
     assert {sent.priority for sent in node.host.sent} == {Priority.RELAY}
+
+
+def test_the_envelope_of_a_large_one_comes_with_the_list_of_its_chunks(node: Node):
+    for tx in (LARGE, LISTED):
+        node.core.submit(tx, 1.0)
+    node.host.take_sent()
+
+    node.hear(ANN, m.WantChunkList(LARGE.hash))
+    node.hear(ANN, m.WantChunkList(LISTED.hash))
+
+    assert node.host.take_sent() == [
+        (ANN, m.ChunkList(LARGE.hash, LARGE.header, LARGE.header_bytes, LARGE.signature, b"", 0, 3)),
+        (ANN, m.ChunkList(LISTED.hash, LISTED.header, LISTED.header_bytes, LISTED.signature, LIST, 0, 3)),
+    ]
+
+
+def test_an_old_large_one_is_read_from_the_store(node: Node):
+    node.hear(ANN, m.WantChunkList(LISTED.hash))
+    node.hear(ANN, m.WantChunks(LISTED.hash, 100_000, 1, LISTED.header.chunk_root))
+    node.hear(ANN, m.WantChunkList(TX.hash))
+
+    node.host.play_loaded(node.core, 1.0, [LISTED])
+
+    assert [message for _, message in node.host.take_sent()] == [
+        m.ChunkList(LISTED.hash, LISTED.header, LISTED.header_bytes, LISTED.signature, LIST, 1, 3),
+        m.Chunk(LISTED.hash, 100_000, LISTED.payload[100_000:200_000]),
+        m.Absent((TX.hash,)),
+    ]
+
+
+@pytest.mark.parametrize("root", [b"r" * 32, chunk_root(b"")])
+def test_who_asks_by_another_list_is_told_that_this_one_is_not_here(node: Node, root: bytes):
+    node.core.submit(LISTED, 1.0)
+    node.host.take_sent()
+
+    node.hear(ANN, m.WantChunks(LISTED.hash, 0, 1, root))
+
+    assert node.host.take_sent() == [(ANN, m.Absent((LISTED.hash,)))]
 
 
 @pytest.mark.parametrize(
@@ -283,26 +325,74 @@ def test_only_what_fits_into_a_batch_is_sent_whole_however_this_node_fetches_its
     assert node.host.take_sent() == [(ANN, m.Push(LARGE, 0, reach=3)), (ANN, m.Absent((too_large.hash,)))]
 
 
-def test_chunks_whose_envelope_names_another_hash_are_rejected_and_the_next_announcer_is_asked(node: Node):
-    for peer in (ANN, BOB):
-        node.hear(peer, m.Announce((m.Announced(LARGE.hash, 300_000),)))
+def test_a_large_one_is_fetched_in_chunks_verified_as_a_whole_and_passed_on(node: Node):
+    node.hear(ANN, m.Announce((m.Announced(LISTED.hash, 300_000),)))
+    node.hear(ANN, m.ChunkList(LISTED.hash, LISTED.header, LISTED.header_bytes, LISTED.signature, LIST, 2, 5))
+    envelope = list(node.host.verifying)
+    node.host.play_verified(node.core, 1.0)
+    for offset in (0, 100_000, 200_000):
+        node.hear(ANN, m.Chunk(LISTED.hash, offset, LISTED.payload[offset : offset + 100_000]))
+    whole = list(node.host.verifying)
     node.host.take_sent()
-    first = m.Chunk(LARGE.hash, 0, b"x" * 300_000, TX.header, TX.header_bytes, TX.signature)
 
-    node.hear(ANN, first)
-    for _, timer in node.host.take_timers(m.FetchDue):
-        node.core.timer(timer, 5.0)
+    node.host.play_verified(node.core, 2.0)
 
+    assert (envelope, whole) == ([LISTED._replace(payload=b"")], [LISTED])
+    assert node.host.storing == [Storing(LISTED, 3, False)]
+    assert (node.core.counters.received, node.core.fetching) == (1, 0)
+    assert [peer for peer, message in node.flush() if isinstance(message, m.Announce)] == [BOB, CAT]
+
+
+def test_a_neighbour_with_a_part_is_asked_for_it_but_is_told_when_the_whole_is_here(node: Node):
+    node.hear(ANN, m.Have(LISTED.hash, 300_000, (1,)))
+    node.hear(BOB, m.Announce((m.Announced(LISTED.hash, 300_000),)))
+    node.hear(ANN, m.ChunkList(LISTED.hash, LISTED.header, LISTED.header_bytes, LISTED.signature, LIST))
+    node.host.play_verified(node.core, 1.0)
+    asked = [(peer, message.offset) for peer, message in node.host.take_sent() if isinstance(message, m.WantChunks)]
+    for peer, offset in [*asked, (BOB, 300_000)]:
+        node.hear(peer, m.Chunk(LISTED.hash, offset, LISTED.payload[offset : offset + 100_000]))
+
+    node.host.play_verified(node.core, 2.0)
+
+    assert sorted(asked) == [(ANN, 100_000), (BOB, 0), (BOB, 200_000)]
+    assert [peer for peer, message in node.flush() if isinstance(message, m.Announce)] == [ANN, CAT]
+
+
+@pytest.mark.parametrize("where", ["here", "being verified", "perhaps in the store", "too large"])
+def test_chunks_of_what_is_not_wanted_are_not_asked_for(node: Node, where: str):
+    size = 300_000
+    match where:
+        case "here":
+            node.core.submit(LISTED, 1.0)
+        case "being verified":
+            node.hear(BOB, m.Push(LISTED, 1))
+        case "perhaps in the store":
+            node.filter.maybe.add(LISTED.hash)
+        case _:
+            size = 2**40
+    node.host.take_sent()
+
+    node.hear(ANN, m.Have(LISTED.hash, size, (1,)))
+
+    assert node.host.take_sent() == []
+    assert node.core.fetching == 0
+
+
+def test_a_push_without_a_payload_is_refused(node: Node):
+    node.hear(ANN, m.Push(TX._replace(payload=b""), 1))
+
+    assert node.host.verifying == []
     assert [rejected.peer for rejected in node.host.rejections] == [ANN]
-    assert node.host.messages_to(BOB, m.WantChunks)[0] == m.WantChunks(LARGE.hash, 0, 16)
 
 
-def test_nobody_is_blamed_for_pieces_of_several_senders_and_the_next_try_takes_all_from_one(host: RecordingHost):
+def test_nobody_is_blamed_for_chunks_of_several_senders_and_the_next_try_takes_all_from_one(host: RecordingHost):
     node = Node(host, chunk_bytes=150_000, chunk_window=2)
     for peer in (ANN, BOB):
         node.hear(peer, m.Announce((m.Announced(LARGE.hash, 300_000),)))
-    poisoned = m.Chunk(LARGE.hash, 0, b"x" * 150_000, LARGE.header, LARGE.header_bytes, LARGE.signature)
-    node.hear(ANN, poisoned)
+    unlisted = m.ChunkList(LARGE.hash, LARGE.header, LARGE.header_bytes, LARGE.signature, b"")
+    node.hear(ANN, unlisted)
+    host.play_verified(node.core, 1.0)
+    node.hear(ANN, m.Chunk(LARGE.hash, 0, b"x" * 150_000))
     node.core.link_down(ANN, 1.0)
     node.link(ANN, 1.0)
     node.hear(ANN, m.Announce((m.Announced(LARGE.hash, 300_000),)))
@@ -313,11 +403,13 @@ def test_nobody_is_blamed_for_pieces_of_several_senders_and_the_next_try_takes_a
 
     assert host.rejections == []
     assert node.core.counters.rejected == 1
-    [(peer, want)] = host.take_sent()
-    assert want == m.WantChunks(LARGE.hash, 0, 2)
-    node.hear(peer, poisoned)
+    [(peer, _)] = host.take_sent()
+    node.hear(peer, unlisted)
+    host.play_verified(node.core, 3.0)
+    node.hear(peer, m.Chunk(LARGE.hash, 0, b"x" * 150_000))
+    host.take_sent()
     node.core.link_down(peer, 3.0)
-    assert [message for _, message in host.take_sent() if isinstance(message, m.WantChunks)] == [want]
+    assert [message.offset for _, message in host.take_sent() if isinstance(message, m.WantChunks)] == [0, 150_000]
 
 
 def test_a_new_link_hears_what_no_log_has_yet(host: RecordingHost):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from sorcha_peer_core.model.events import FetchFailed
 from sorcha_peer_core.model.ids import tx_hash_of
-from sorcha_peer_core.model.messages import Announced, Chunk, FetchDue, Want, WantChunks
+from sorcha_peer_core.model.messages import Announced, FetchDue, Want
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.protocol.fetch import Fetcher
-from sorcha_peer_core.testing.network_node import make_transaction
 from sorcha_peer_core.testing.recording_host import RecordingHost
 
 ANN, BOB, CAT = 1, 2, 3
-SMALL, MIDDLE, LARGE = 100, 50_000, 300_000
+SMALL, MIDDLE = 100, 50_000
 
 
 class Fetching:
@@ -22,12 +23,20 @@ class Fetching:
     def __init__(self, host: RecordingHost, **config) -> None:
         self.host = host
         self.given_up: list[bytes] = []
-        self.fetcher = Fetcher(CoreConfig(**config), host, self.given_up.append)
+        self.rtts: dict[int, float] = {}
+        self.fetcher = Fetcher(
+            CoreConfig(**config),
+            host,
+            Random(1),
+            pull_wait_s=lambda size: 0.05 if size <= SMALL else 0.0,
+            rtt_s=self.rtts.get,
+            gave_up=self.given_up.append,
+        )
         for peer in (ANN, BOB, CAT):
             self.fetcher.link_up(peer)
 
     def announce(self, peer: int, *hashes: bytes, size: int = MIDDLE, at_once: bool = True) -> None:
-        self.fetcher.announced(peer, [Announced(tx_hash, size) for tx_hash in hashes], at_once)
+        self.fetcher.announced(peer, [Announced(tx_hash, size) for tx_hash in hashes], 1.0, at_once=at_once)
 
     def asked(self) -> list[tuple[int, tuple[bytes, ...]]]:
         return [(peer, message.hashes) for peer, message in self.host.take_sent() if isinstance(message, Want)]
@@ -81,6 +90,33 @@ def test_the_next_announcer_is_asked_when_the_first_is_late(fetching: Fetching):
     assert fetching.asked() == [(BOB, (H[0],))]
 
 
+@pytest.mark.parametrize(("rtt_s", "patience_s"), [(None, 0.4), (0.1, 0.25)])
+def test_the_wait_for_an_answer_is_two_round_trips_and_what_a_slow_line_takes_for_it(host, rtt_s, patience_s):
+    fetching = Fetching(host)
+    if rtt_s is not None:
+        fetching.rtts[ANN] = rtt_s
+    fetching.announce(ANN, H[0], size=MIDDLE)
+    fetching.announce(ANN, H[1], size=MIDDLE)
+
+    waits = [delay_s for delay_s, _ in host.take_timers(FetchDue)]
+
+    for number, wait_s in enumerate(waits, 1):
+        least_s = patience_s + number * MIDDLE / 125_000
+        assert least_s <= wait_s <= 1.25 * least_s
+
+
+def test_where_most_is_fetched_anyhow_nobody_waits_long_for_a_push(fetching: Fetching):
+    for tx_hash in H[:200]:
+        fetching.announce(ANN, tx_hash)
+        fetching.fetcher.verified(tx_hash)
+    fetching.host.take_timers(FetchDue)
+
+    fetching.announce(ANN, H[300], size=SMALL, at_once=False)
+
+    [(delay_s, _)] = fetching.host.take_timers(FetchDue)
+    assert delay_s < 0.005
+
+
 def test_a_stale_timer_changes_nothing(fetching: Fetching):
     fetching.announce(ANN, H[0])
     fetching.announce(BOB, H[0])
@@ -109,7 +145,7 @@ def test_the_only_announcer_is_asked_a_few_times_with_growing_patience_and_then_
         delays.append(host.timers[-1].delay_s)
         fetching.late()
 
-    assert delays == [1.0, 2.0, 3.0]
+    assert [0.8 * number <= delay_s <= 1.05 * number for number, delay_s in enumerate(delays, 1)] == [True] * 3
     assert host.events == [FetchFailed(H[0], 1)]
     assert (len(fetching.fetcher), fetching.given_up) == (0, [H[0]])
 
@@ -264,117 +300,3 @@ def test_while_it_is_being_verified_nobody_is_asked(fetching: Fetching):
     fetching.fetcher.link_down(ANN)
 
     assert fetching.asked() == []
-
-
-# Large ones.
-
-
-def chunks_of(payload: bytes, step: int, tx_hash: bytes | None = None) -> list[Chunk]:
-    tx = make_transaction(payload)
-    first = Chunk(tx.hash, 0, payload[:step], tx.header, tx.header_bytes, tx.signature, 1)
-    rest = [Chunk(tx.hash, at, payload[at : at + step]) for at in range(step, len(payload), step)]
-    return [chunk._replace(hash=tx_hash or tx.hash) for chunk in (first, *rest)]
-
-
-def test_a_large_one_is_asked_for_window_by_window(host: RecordingHost):
-    fetching = Fetching(host, chunk_bytes=100_000, chunk_window=2)
-    payload = b"p" * LARGE
-    chunks = chunks_of(payload, 100_000)
-    tx_hash = chunks[0].hash
-
-    fetching.announce(ANN, tx_hash, size=LARGE)
-    answers = [fetching.fetcher.chunk(ANN, chunk) for chunk in chunks]
-
-    assert host.take_sent() == [(ANN, WantChunks(tx_hash, 0, 2)), (ANN, WantChunks(tx_hash, 200_000, 2))]
-    assert answers[:2] == [None, None]
-    assert answers[2] is not None
-    assert answers[2].push().transaction.payload == payload
-
-
-def test_chunks_of_somebody_who_was_not_asked_are_passed_over(host: RecordingHost):
-    fetching = Fetching(host)
-    chunks = chunks_of(b"p" * LARGE, 32 * 1024)
-    fetching.announce(ANN, chunks[0].hash, size=LARGE)
-
-    answers = [fetching.fetcher.chunk(BOB, chunk) for chunk in chunks]
-
-    assert answers == [None] * len(chunks)
-
-
-def test_a_transfer_goes_on_at_its_offset_with_the_next_announcer(host: RecordingHost):
-    fetching = Fetching(host, chunk_bytes=100_000, chunk_window=3)
-    chunks = chunks_of(b"p" * LARGE, 100_000)
-    fetching.announce(ANN, chunks[0].hash, size=LARGE)
-    fetching.announce(BOB, chunks[0].hash, size=LARGE)
-    fetching.fetcher.chunk(ANN, chunks[0])
-    host.take_sent()
-
-    fetching.fetcher.link_down(ANN)
-
-    assert host.take_sent() == [(BOB, WantChunks(chunks[0].hash, 100_000, 3))]
-
-
-def test_a_transfer_begins_anew_with_an_announcer_that_says_another_size(host: RecordingHost):
-    fetching = Fetching(host, chunk_bytes=100_000, chunk_window=3)
-    chunks = chunks_of(b"p" * LARGE, 100_000)
-    fetching.announce(ANN, chunks[0].hash, size=LARGE + 5)
-    fetching.announce(BOB, chunks[0].hash, size=LARGE)
-    fetching.fetcher.chunk(ANN, chunks[0])
-    host.take_sent()
-
-    fetching.fetcher.link_down(ANN)
-
-    assert host.take_sent() == [(BOB, WantChunks(chunks[0].hash, 0, 3))]
-
-
-def test_a_peer_that_delivers_slowly_is_not_given_up(host: RecordingHost):
-    fetching = Fetching(host, chunk_bytes=100_000, chunk_window=3)
-    chunks = chunks_of(b"p" * LARGE, 100_000)
-    fetching.announce(ANN, chunks[0].hash, size=LARGE)
-    fetching.announce(BOB, chunks[0].hash, size=LARGE)
-    host.take_sent()
-
-    fetching.fetcher.chunk(ANN, chunks[0])
-    fetching.late()
-    while_it_came = host.take_sent()
-    fetching.late()
-
-    assert while_it_came == []
-    assert host.take_sent() == [(BOB, WantChunks(chunks[0].hash, 100_000, 3))]
-
-
-def test_a_peer_that_delivers_drop_by_drop_is_passed_over(host: RecordingHost):
-    fetching = Fetching(host, chunk_bytes=100_000, chunk_window=3)
-    [first, *_] = chunks_of(b"p" * LARGE, 100)
-    fetching.announce(ANN, first.hash, size=LARGE)
-    fetching.announce(BOB, first.hash, size=LARGE)
-    host.take_sent()
-
-    fetching.fetcher.chunk(ANN, first)
-    fetching.late()
-
-    assert host.take_sent() == [(BOB, WantChunks(first.hash, 100, 3))]
-
-
-def test_a_large_one_on_its_way_leaves_room_for_others(host: RecordingHost):
-    fetching = Fetching(host, want_bytes=1_000_000)
-
-    fetching.announce(ANN, H[0], size=9_000_000)
-    fetching.announce(ANN, H[1], size=SMALL)
-
-    assert fetching.asked() == [(ANN, (H[1],))]
-
-
-def test_a_transfer_that_was_forged_begins_anew_with_another(host: RecordingHost):
-    fetching = Fetching(host, chunk_bytes=100_000, chunk_window=3)
-    chunks = chunks_of(b"p" * LARGE, 100_000)
-    tx_hash = chunks[0].hash
-    fetching.announce(ANN, tx_hash, size=LARGE)
-    fetching.announce(BOB, tx_hash, size=LARGE)
-    for chunk in chunks:
-        fetching.fetcher.chunk(ANN, chunk)
-    host.take_sent()
-
-    fetching.fetcher.forged(tx_hash, ANN)
-
-    assert host.take_sent() == [(BOB, WantChunks(tx_hash, 0, 3))]

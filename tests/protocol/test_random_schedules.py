@@ -29,6 +29,7 @@ STEP = st.one_of(
 WORLDS = st.builds(
     World,
     full_mesh_max_peers=st.sampled_from((0, 32)),
+    chunk_bytes=st.sampled_from((0, 4096)),
     filter_helps=st.booleans(),
     queue_limit_bytes=st.sampled_from((8_000, 4_000_000)),
     bytes_per_s=st.sampled_from((50_000.0, 12_500_000.0)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +47,35 @@ def test_what_must_not_be_dropped_goes_beyond_the_limit_and_says_so():
     drops = [queue.put(number, 10, Priority.OWN) for number in range(5)]
 
     assert (before, drops, queue.overflowed, queue.waiting_bytes) == (False, [0] * 5, True, 50)
+
+
+def test_an_idle_link_sends_at_once_and_then_lets_frames_gather():
+    queue: SendQueue[int] = SendQueue(1000)
+    queue.put(1, 10, Priority.RELAY)
+    idle = queue.wait_s(5.0, 0.01)
+    queue.take(100, 5.0)
+    queue.put(2, 10, Priority.CONTROL)
+
+    assert idle == 0.0
+    assert queue.wait_s(5.004, 0.01) == pytest.approx(0.006)
+    assert queue.wait_s(5.02, 0.01) == 0.0
+    assert queue.wait_s(5.004, 0.0) == 0.0
+
+
+@pytest.mark.parametrize(("frames", "size"), [(1, 16 * 1024), (64, 10)])
+def test_what_is_enough_for_a_batch_does_not_wait(frames: int, size: int):
+    queue: SendQueue[int] = SendQueue(1 << 20)
+    queue.take(100, 5.0)
+
+    waits = []
+    for number in range(frames):
+        waits.append(queue.wait_s(5.001, 0.01) > 0)
+        queue.put(number, size, Priority.RELAY)
+
+    assert waits == [True] * frames
+    assert queue.wait_s(5.001, 0.01) == 0.0
+    queue.take(size * frames, 5.002)
+    assert queue.wait_s(5.003, 0.01) > 0.0
 
 
 ITEMS = st.lists(st.tuples(st.integers(1, 50), st.sampled_from(list(Priority))), max_size=60)

@@ -1,4 +1,4 @@
-"""The mesh: who gets the payload, who only the hash."""
+"""The shipped strategies: who gets the payload, who only the hash."""
 
 from __future__ import annotations
 
@@ -9,12 +9,43 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sorcha_peer_core.errors import ConfigError
-from sorcha_peer_core.interfaces.strategy import View
-from sorcha_peer_core.protocol.strategies import REPAIR_FANOUT, Mesh, view_size
+from sorcha_peer_core.interfaces.strategy import Spread, View
+from sorcha_peer_core.protocol.strategies import REPAIR_FANOUT, Flood, Mesh, Sqrt, view_size
+from sorcha_peer_core.testing.strategy_suite import StrategySuite
 
 PEERS = tuple(range(10))
-ALL_LINKED = View(PEERS, linked=11, known=11)
-SOME_LINKED = View(PEERS, linked=11, known=12)
+EAGER = (1, 4, 5)
+OTHERS = (0, 2, 3, 6, 7, 8, 9)
+ALL_LINKED = View(PEERS, linked=11, known=11, eager=EAGER)
+SOME_LINKED = View(PEERS, linked=11, known=12, eager=EAGER)
+
+
+class TestMesh(StrategySuite):
+    """As configured by default."""
+
+    def build(self) -> Mesh:
+        return Mesh()
+
+
+class TestMeshThatIsAlwaysAView(StrategySuite):
+    """The view form, however small the network."""
+
+    def build(self) -> Mesh:
+        return Mesh(full_mesh_max_peers=0)
+
+
+class TestSqrt(StrategySuite):
+    """As configured by default."""
+
+    def build(self) -> Sqrt:
+        return Sqrt()
+
+
+class TestFlood(StrategySuite):
+    """As configured by default."""
+
+    def build(self) -> Flood:
+        return Flood()
 
 
 def test_an_origin_pushes_what_is_small_and_announces_what_is_large():
@@ -33,11 +64,10 @@ def test_where_everybody_is_linked_nobody_relays_payloads_and_a_few_hear_the_has
 
 
 @pytest.mark.parametrize("mesh", [Mesh(full_mesh_max_peers=0), Mesh()])
-def test_where_somebody_is_not_linked_a_relay_pushes_to_a_few_and_announces_to_the_rest(mesh: Mesh):
+def test_where_somebody_is_not_linked_a_relay_pushes_to_who_takes_it_and_announces_to_the_rest(mesh: Mesh):
     spread = mesh.relay(SOME_LINKED, 100, 1, Random(1))
 
-    assert len(spread.push) == 4
-    assert sorted([*spread.push, *spread.announce]) == list(PEERS)
+    assert (tuple(spread.push), tuple(spread.announce)) == (EAGER, OTHERS)
 
 
 @pytest.mark.parametrize("size", [100, 5000])
@@ -53,49 +83,48 @@ def test_what_came_from_somebody_with_as_many_links_or_who_does_not_say_needs_no
 
 
 def test_in_a_large_network_fewer_links_are_no_reason_to_push_to_all():
-    view = View(PEERS, linked=11, known=100, reach=3)
+    view = View(PEERS, linked=11, known=100, reach=3, eager=EAGER)
 
-    assert len(Mesh().relay(view, 100, 1, Random(1)).push) == 4
+    assert tuple(Mesh().relay(view, 100, 1, Random(1)).push) == EAGER
 
 
 def test_a_large_one_is_only_announced_by_relays():
     assert tuple(Mesh().relay(SOME_LINKED, 5000, 1, Random(1)).push) == ()
 
 
+def test_what_claims_to_have_come_from_very_far_is_only_announced():
+    assert tuple(Mesh().relay(SOME_LINKED, 100, 33, Random(1)).push) == ()
+
+
 @settings(derandomize=True, deadline=None)
 @given(
-    peers=st.lists(st.integers(0, 200), unique=True).map(sorted),
-    unlinked=st.integers(0, 50),
+    peers=st.lists(st.integers(0, 200), unique=True, min_size=1).map(sorted),
     size=st.integers(1, 10_000),
-    full=st.integers(0, 64),
+    data=st.data(),
     seed=st.integers(0, 99),
 )
-def test_push_and_announce_share_out_the_view_and_are_the_same_for_the_same_seed(peers, unlinked, size, full, seed):
-    mesh, view = Mesh(full_mesh_max_peers=full), View(peers, len(peers), len(peers) + unlinked)
-
-    for spread, again in (
-        (mesh.originate(view, size, Random(seed)), mesh.originate(view, size, Random(seed))),
-        (mesh.relay(view, size, 2, Random(seed)), mesh.relay(view, size, 2, Random(seed))),
-    ):
-        told = sorted([*spread.push, *spread.announce])
-        assert told == sorted(set(told) & set(peers))
-        assert spread == again
-
-
-@settings(derandomize=True, deadline=None)
-@given(
-    peers=st.lists(st.integers(0, 200), unique=True, min_size=1).map(sorted), size=st.integers(1, 10_000), seed=st.integers(0, 99)
-)
-def test_nobody_is_left_out_where_relays_carry_the_payload(peers, size, seed):
-    view = View(peers, len(peers), len(peers) + 1)
+def test_nobody_is_left_out_where_relays_carry_the_payload(peers, size, data, seed):
+    eager = [peer for peer in peers if data.draw(st.booleans())]
+    view = View(peers, len(peers), len(peers) + 1, eager=eager)
 
     spread = Mesh().relay(view, size, 2, Random(seed))
 
     assert sorted([*spread.push, *spread.announce]) == peers
 
 
+def test_fast_links_are_chosen_in_the_view_form_only():
+    assert (Mesh().eager_links(11, 11), Mesh().eager_links(11, 12), Mesh(0).eager_links(5, 5)) == (0, 3, 3)
+
+
 def test_a_small_network_links_everybody_and_a_large_one_a_view():
     assert [Mesh().links_wanted(known) for known in (0, 5, 32, 33, 10_000)] == [0, 5, 32, 12, 16]
+
+
+@pytest.mark.parametrize(
+    ("known", "linked", "wanted"), [(33, 31, 12), (33, 32, 33), (40, 39, 40), (41, 41, 12), (32, 12, 32), (40, 12, 12)]
+)
+def test_a_network_in_which_all_are_linked_stays_so_until_it_is_clearly_too_large(known: int, linked: int, wanted: int):
+    assert Mesh(full_mesh_max_peers=32).links_wanted(known, linked) == wanted
 
 
 def test_a_view_grows_with_the_logarithm():
@@ -104,6 +133,21 @@ def test_a_view_grows_with_the_logarithm():
     assert sizes == [12, 12, 12, 16, 20]
 
 
-def test_a_fanout_of_nothing_is_refused():
-    with pytest.raises(ConfigError, match="at least 1"):
-        Mesh(relay_fanout=0)
+@pytest.mark.parametrize("strategy", [Mesh, Sqrt])
+def test_a_fanout_of_nothing_is_refused(strategy):
+    with pytest.raises(ConfigError, match=r"transaction_distribution\.fanout is 0"):
+        strategy(fanout=0)
+
+
+def test_sqrt_tells_the_hash_to_the_square_root_of_the_network_and_nobody_pushes():
+    view = View(tuple(range(64)), linked=64, known=399)
+    spread = Sqrt().relay(view, 10, 3, Random(1))
+
+    assert (tuple(spread.push), len(set(spread.announce)), spread.announce_after_s) == ((), 20, 0.0)
+    assert Sqrt(fanout=7).originate(view, 10, Random(1)).announce == Random(1).sample(view.peers, 7)
+    assert Sqrt().pull_wait_s(10, 64, 399) == 0.0
+
+
+def test_flood_pushes_to_everybody_who_may_not_have_it_whatever_they_asked_for():
+    assert Flood().relay(SOME_LINKED, 100_000, 9, Random(1)) == Spread(PEERS, (), 0.0)
+    assert Flood().relay(SOME_LINKED, 300_000, 9, Random(1)) == Spread((), PEERS, 0.0)

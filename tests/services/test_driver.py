@@ -44,7 +44,7 @@ class Outlet:
         self.woken = 0
         self.closed: list[str] = []
 
-    def wake(self) -> None:
+    def wake(self, apart_s: float = 0.0) -> None:
         self.woken += 1
 
     def close(self, reason: str) -> None:

@@ -33,6 +33,12 @@ ALL = [
     (e.Dropped(ALICE, "full", 4), logging.DEBUG, "dropped 4 frames for peer abababab: full"),
     (e.StateChanged("online", "why"), logging.INFO, "the node is online: why"),
     (e.StoreFailed("the disk is full"), logging.WARNING, "the store failed: the disk is full"),
+    (
+        e.PartitionSuspected("of 20 live peers 9 are left"),
+        logging.INFO,
+        "the network may have fallen apart: of 20 live peers 9 are left",
+    ),
+    (e.PartitionOver(61.4), logging.INFO, "nothing speaks for a partition any more, after 61 s"),
 ]
 
 

@@ -24,10 +24,10 @@ def running():
     gevent.killall(greenlets)
 
 
-def put(peer: PeerLink, *frames: bytes, priority: Priority = Priority.RELAY) -> None:
+def put(peer: PeerLink, *frames: bytes, priority: Priority = Priority.RELAY, apart_s: float = 0.0) -> None:
     for frame in frames:
         peer.queue.put(frame, len(frame), priority)
-    peer.wake()
+    peer.wake(apart_s)
 
 
 def test_a_frame_goes_out_at_once_when_the_pipe_is_idle(running):
@@ -54,6 +54,36 @@ def test_frames_that_gather_while_the_pipe_is_full_travel_together(running):
     let_others_run()
 
     assert link.batches == [b"first", b"abc"]
+
+
+def test_under_load_frames_gather_until_a_batch_is_due_or_full(running):
+    link = RecordingLink()
+    peer, _ = running(link)
+    put(peer, b"first", apart_s=60.0)
+    let_others_run()
+    for frame in (b"a", b"b"):
+        put(peer, frame, apart_s=60.0)
+        let_others_run()
+    gathering = list(link.batches)
+
+    put(peer, b"c" * 16 * 1024, apart_s=60.0)
+    let_others_run()
+
+    assert gathering == [b"first"]
+    assert link.batches == [b"first", b"ab" + b"c" * 16 * 1024]
+
+
+def test_when_there_is_little_to_do_again_what_gathered_goes_out(running):
+    link = RecordingLink()
+    peer, _ = running(link)
+    for frame in (b"first", b"a"):
+        put(peer, frame, apart_s=60.0)
+        let_others_run()
+
+    peer.wake(0.0)
+    let_others_run()
+
+    assert link.batches == [b"first", b"a"]
 
 
 def test_a_batch_is_bounded(running):

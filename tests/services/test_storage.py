@@ -240,6 +240,15 @@ def test_what_has_expired_for_everybody_is_not_on_a_page(store):
     assert (page.next_seq, page.more) == (2, True)
 
 
+def test_what_was_created_in_some_time_is_looked_up_behind_what_arrived_before(store):
+    first, second = arrival(b"a", created_ms=1000.0), arrival(b"b", created_ms=2000.0)
+    question = m.LoadCreated(1000, 2000, 10)
+
+    [page] = carry_out(store, [first, second, question]).answers
+
+    assert page == m.CreatedPage(question, (m.Created(first.transaction.hash, 1, 1000.0),))
+
+
 def test_many_questions_for_large_transactions_are_answered_a_few_at_a_time(world, monkeypatch):
     monkeypatch.setattr(module, "_ROUND_BYTES", 1000)
     big = arrival(bytes(600))

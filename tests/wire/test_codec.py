@@ -24,8 +24,19 @@ U63 = st.integers(0, 2**63 - 1)
 U64 = st.integers(0, 2**64 - 1)
 TEXTS = st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=30)
 HEADERS = st.builds(
-    Header, TEXTS, HASHES, U63, TEXTS, TEXTS, st.binary(max_size=32), st.floats(0, 1e15, allow_nan=False), U32, U64
-)
+    Header, TEXTS, HASHES, U63, TEXTS, TEXTS, st.binary(max_size=32), st.floats(0, 1e15, allow_nan=False), U32, U64,
+    U32, st.binary(max_size=32),
+)  # fmt: skip
+MARKS = st.lists(st.one_of(st.just(m.Mark(0, 0)), st.builds(m.Mark, st.integers(1, 2**32 - 1), U64)), max_size=64).map(tuple)
+SLICES = st.builds(m.Slice, U63, U32)
+
+
+@st.composite
+def regions(draw):
+    depth = draw(st.integers(0, 15))
+    return m.Region(draw(U64), draw(SLICES), draw(st.integers(0, 16**depth - 1)), depth)
+
+
 ANNOUNCED = st.lists(st.builds(m.Announced, HASHES, U32), max_size=5).map(tuple)
 HASH_LISTS = st.lists(HASHES, max_size=5).map(tuple)
 
@@ -34,12 +45,8 @@ def _transaction(header: Header, signature: bytes, payload: bytes) -> Transactio
     return Transaction(header, encode_header(header), signature, payload)
 
 
-def _first_chunk(tx_hash: TxHash, data: bytes, header: Header, signature: bytes, hop: int) -> m.Chunk:
-    return m.Chunk(tx_hash, 0, data, header, encode_header(header), signature, hop)
-
-
-def _later_chunk(tx_hash: TxHash, offset: int, data: bytes) -> m.Chunk:
-    return m.Chunk(tx_hash, offset, data)
+def _chunk_list(tx_hash: TxHash, header: Header, signature: bytes, hashes: bytes, hop: int, reach: int) -> m.ChunkList:
+    return m.ChunkList(tx_hash, header, encode_header(header), signature, hashes, hop, reach)
 
 
 def _record(key: bytes, seq: int, endpoints, name: str, signature: bytes):
@@ -71,14 +78,22 @@ MESSAGES = {
     "dial_back": st.builds(m.DialBack, U64, st.lists(ENDPOINTS, max_size=8).map(tuple)),
     "dialled_back": st.builds(m.DialledBack, U64, ENDPOINTS, st.booleans(), PLAIN_TEXTS),
     "push": st.builds(m.Push, st.builds(_transaction, HEADERS, st.binary(max_size=64), st.binary(max_size=200)), U32, U32),
-    "announce": st.builds(m.Announce, ANNOUNCED),
+    "announce": st.builds(m.Announce, ANNOUNCED, st.booleans()),
     "want": st.builds(m.Want, HASH_LISTS),
     "absent": st.builds(m.Absent, HASH_LISTS),
-    "want_chunks": st.builds(m.WantChunks, HASHES, U64, U32),
-    "chunk": st.builds(_later_chunk, HASHES, U64, st.binary(max_size=100)),
-    "first chunk": st.builds(_first_chunk, HASHES, st.binary(max_size=100), HEADERS, st.binary(max_size=64), U32),
+    "want_chunks": st.builds(m.WantChunks, HASHES, U64, U32, st.binary(max_size=32)),
+    "chunk": st.builds(m.Chunk, HASHES, U64, st.binary(max_size=100)),
+    "want_chunk_list": st.builds(m.WantChunkList, HASHES),
+    "chunk_list": st.builds(_chunk_list, HASHES, HEADERS, st.binary(max_size=64), st.binary(max_size=100), U32, U32),
+    "have": st.builds(m.Have, HASHES, U64, st.lists(U32, max_size=5).map(tuple)),
+    "graft": st.builds(m.Graft),
+    "prune": st.builds(m.Prune, st.booleans()),
     "sync_since": st.builds(m.SyncSince, U63, U63),
     "sync_page": st.builds(m.SyncPage, U63, ANNOUNCED, U63, st.booleans()),
+    "digest": st.builds(m.Digest, U64, SLICES, U63, MARKS, U63),
+    "digest_range": st.builds(m.DigestRange, regions(), MARKS),
+    "digest_ids": st.builds(m.DigestIds, regions(), st.lists(U64, max_size=20).map(tuple)),
+    "digest_want": st.builds(m.DigestWant, regions(), st.lists(U64, max_size=20).map(tuple)),
 }  # fmt: skip
 
 
@@ -95,7 +110,7 @@ def test_a_message_comes_back_as_it_went(kind: str):
 def test_every_kind_of_frame_of_the_protocol_is_tried_here():
     kinds = {field.name for field in pb.Frame.DESCRIPTOR.fields}
 
-    assert kinds == set(MESSAGES) - {"first chunk"}
+    assert kinds == set(MESSAGES)
 
 
 def test_frames_back_to_back_are_a_batch():
@@ -135,10 +150,25 @@ GOLDEN = [
     (m.Want((TxHash(b"\xab" * 32),)), "0a2462220a20" + "ab" * 32),
     (m.Absent((TxHash(b"\xab" * 32),)), "0a246a220a20" + "ab" * 32),
     (m.WantChunks(TxHash(b"\xab" * 32), 300, 16), "0a2972270a20" + "ab" * 32 + "10ac021810"),
+    (m.WantChunks(TxHash(b"\xab" * 32), 300, 1, b"root"), "0a2f722d0a20" + "ab" * 32 + "10ac0218012204726f6f74"),
     (m.Chunk(TxHash(b"\xab" * 32), 300, b"hi"), "0a2b7a290a20" + "ab" * 32 + "10ac021a026869"),
+    (m.WantChunkList(TxHash(b"\xab" * 32)), "0a259201220a20" + "ab" * 32),
+    (m.Have(TxHash(b"\xab" * 32), 300, (0, 7)), "0a2cd201290a20" + "ab" * 32 + "10ac021a020007"),
+    (m.Graft(), "0a03820100"),
+    (m.Prune(), "0a038a0100"),
+    (m.Prune(refused=True), "0a058a01020801"),
     (m.SyncSince(1, 300), "0a0fa2010c09010000000000000010ac02"),
     (m.SyncPage(1, (m.Announced(TxHash(b"\xab" * 32), 5),), 9, True),
      "0a35aa01320901000000000000001220" + "ab" * 32 + "1a010520092801"),
+    (m.Announce((m.Announced(TxHash(b"\xab" * 32), 5),), old=True), "0a295a270a20" + "ab" * 32 + "1201051801"),
+    (m.Digest(1, m.Slice(300, 4000), 8300, (m.Mark(0, 0), m.Mark(2, 7)), 9),
+     "0a2eb2012b090100000000000000" "10ac02" "18a01f" "20ec40" "2a0e0a02000212080700000000000000" "310900000000000000"),
+    (m.DigestRange(m.Region(1, m.Slice(300, 4000), 10, 1), (m.Mark(0, 0),)),
+     "0a1dba011a0a13090100000000000000" "10ac02" "18a01f" "200a" "2801" "12030a0100"),
+    (m.DigestIds(m.Region(1, m.Slice(300, 4000)), (7,)),
+     "0a1ec2011b0a0f090100000000000000" "10ac02" "18a01f" "12080700000000000000"),
+    (m.DigestWant(m.Region(1, m.Slice(300, 4000)), (7,)),
+     "0a1eca011b0a0f090100000000000000" "10ac02" "18a01f" "12080700000000000000"),
     (m.Push(Transaction(HEADER, bytes.fromhex(HEADER_HEX), b"s", b"pay"), 1), None),
     (Proof(b"s"), "0a0512030a0173"),
 ]  # fmt: skip
@@ -153,6 +183,13 @@ def test_frames_have_the_bytes_they_always_had(message, golden: str):
 def test_a_header_has_the_bytes_it_always_had():
     assert encode_header(HEADER).hex() == HEADER_HEX
     assert decode_header(bytes.fromhex(HEADER_HEX)) == HEADER
+
+
+def test_a_header_with_a_list_of_chunks_has_two_fields_more():
+    header = HEADER._replace(chunk_bytes=32_768, chunk_root=b"r" * 32)
+
+    assert encode_header(header).hex() == HEADER_HEX + "50808002" + "5a20" + "72" * 32
+    assert decode_header(encode_header(header)) == header
 
 
 # What is not known here.
@@ -207,6 +244,7 @@ BROKEN = {
     "more hashes than sizes": _frame(announce=pb.Announce(hashes=b"x" * 64, sizes=[1])),
     "more sizes than hashes": _frame(sync_page=pb.SyncPage(hashes=b"x" * 32, sizes=[1, 2])),
     "a short hash": _frame(want_chunks=pb.WantChunks(hash=b"x" * 20)),
+    "a list of chunks without an envelope": _frame(chunk_list=pb.ChunkList(hash=b"x" * 32, header=b"\xff")),
     "a chunk of a short hash": _frame(chunk=pb.Chunk(hash=b"x" * 20, data=b"d")),
     "a push without an envelope": _frame(push=pb.Push(payload=b"p")),
     "a large envelope": _frame(push=pb.Push(header=encode_header(HEADER) + b"\xfa\x01\xff\x07" + b"x" * 1023, payload=b"p")),
@@ -221,6 +259,12 @@ BROKEN = {
     "a place no store can keep": _frame(sync_page=pb.SyncPage(next_seq=2**63)),
     "a question beyond every place": _frame(sync_since=pb.SyncSince(after_seq=2**63)),
     "a question for an epoch beyond": _frame(sync_since=pb.SyncSince(log_epoch=2**64 - 1)),
+    "a digest without its sums": _frame(digest=pb.Digest(marks=pb.Marks(counts=[1, 0, 2], sums=[5]))),
+    "a digest of too many marks": _frame(digest_range=pb.DigestRange(marks=pb.Marks(counts=[0] * 65))),
+    "a digest of too many short ids": _frame(digest_ids=pb.DigestIds(ids=range(1025))),
+    "a digest of no time that can be": _frame(digest=pb.Digest(start_ms=2**63)),
+    "a region deeper than short ids are long": _frame(digest_want=pb.DigestWant(region=pb.Region(depth=16))),
+    "a region whose prefix is longer than it says": _frame(digest_ids=pb.DigestIds(region=pb.Region(prefix=16, depth=1))),
     "text that is none": b"\x0a\x06\x1a\x04\x0a\x02\xff\xfe",
     "a frame cut short": encode_frame(m.Ping(1))[:-1],
 }
@@ -262,7 +306,7 @@ def _samples() -> list[bytes]:
     tx = Transaction(HEADER, encode_header(HEADER), b"s" * 64, b"payload")
     messages = [message for message, _ in GOLDEN] + [
         m.Push(tx, 1),
-        m.Chunk(tx_hash, 0, b"data", HEADER, encode_header(HEADER), b"s" * 64, 1),
+        m.ChunkList(tx_hash, HEADER, encode_header(HEADER), b"s" * 64, b"h" * 64, 1),
         m.Peers((record, record)),
         Hello(1, 1, "net", record, b"n" * 32, b"p" * 64, 1000, 1000, (1, 2), 5.0, 9),
     ]
