@@ -207,14 +207,14 @@ class Fetcher:
             self._drop(timer.hash)
             return
         self._make_ready(timer.hash, wanted, last=late)
-        self._pump_all()
+        self._pump_line(wanted)
 
     def _again(self, tx_hash: TxHash, wanted: _Wanted) -> None:
         if not wanted.announcers:
             self._drop(tx_hash)
             return
         self._make_ready(tx_hash, wanted)
-        self._pump_all()
+        self._pump_line(wanted)
 
     def _drop(self, tx_hash: TxHash) -> None:
         wanted = self._wanted.pop(tx_hash)
@@ -231,6 +231,11 @@ class Fetcher:
         if wanted.asked is not None:
             peer, wanted.asked = wanted.asked, None
             self._windows[peer].release(tx_hash)
+            self._pump(peer)
+
+    def _pump_line(self, wanted: _Wanted) -> None:
+        """Ask the announcers in the order of their line, or two that never answer would be asked in turn for ever."""
+        for peer in tuple(wanted.announcers):
             self._pump(peer)
 
     def _pump_all(self) -> None:

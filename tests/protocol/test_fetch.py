@@ -90,6 +90,18 @@ def test_the_next_announcer_is_asked_when_the_first_is_late(fetching: Fetching):
     assert fetching.asked() == [(BOB, (H[0],))]
 
 
+def test_those_that_never_answer_do_not_keep_the_others_from_being_asked(fetching: Fetching):
+    for peer in (ANN, BOB, CAT):
+        fetching.announce(peer, H[0])
+
+    asked = []
+    for _ in range(6):
+        asked += [peer for peer, _ in fetching.asked()]
+        fetching.late()
+
+    assert asked == [ANN, BOB, CAT, ANN, BOB, CAT]
+
+
 @pytest.mark.parametrize(("rtt_s", "patience_s"), [(None, 0.4), (0.1, 0.25)])
 def test_the_wait_for_an_answer_is_two_round_trips_and_what_a_slow_line_takes_for_it(host, rtt_s, patience_s):
     fetching = Fetching(host)
