@@ -84,7 +84,9 @@ def attack(besieged: Besieged, tmp_path, messages: int, seed: int) -> None:
         stranger = Stranger(besieged.plugin, credentials, besieged.endpoint, random)
         try:
             while left[0] > 0:
-                left[0] -= stranger.talk(random.randrange(1, 20), introduced=random.random() < 0.5)
+                # Not in one statement: what the others send meanwhile would not be counted.
+                sent = stranger.talk(random.randrange(1, 20), introduced=random.random() < 0.5)
+                left[0] -= sent
         finally:
             stranger.stop()
 
