@@ -108,6 +108,11 @@ class Core:
         """Hashes that were announced and are not here."""
         return len(self._fetcher)
 
+    @property
+    def slowness(self) -> int:
+        """How far this node itself is behind, 0 to 8: the more, the longer silent links are waited for."""
+        return self._probing.slowness(self._now)
+
     def start(self, now: float) -> None:
         """Set the recurring timers; called once."""
         self._now = now
@@ -144,6 +149,12 @@ class Core:
         handler = self._handlers.get(type(message))
         if handler is not None:
             handler(peer, message)
+
+    def heard(self, peer: int, now: float) -> None:
+        """Something of a linked peer is here and has to wait: that is no message yet, but a sign of life."""
+        self._now = now
+        if peer in self._linked:
+            self._probing.heard(peer)
 
     def timer(self, timer: m.Timer, now: float) -> None:
         """A timer that was set is due."""
