@@ -7,13 +7,13 @@ BIN := $(VENV)/bin
 PROTOS := .venv-protos
 NODES ?= 5
 
-DISTRIBUTIONS := . ./plugins/transport_grpc ./plugins/transport_grpcstream ./plugins/transport_rest ./admin
+DISTRIBUTIONS := . ./plugins/transport_grpc ./plugins/transport_grpcstream ./plugins/transport_rest ./plugins/nat_stun ./admin
 EDITABLE := $(foreach distribution,$(DISTRIBUTIONS),-e $(distribution))
 PACKAGING := requirements.txt $(wildcard $(foreach distribution,$(DISTRIBUTIONS),$(distribution)/setup.cfg $(distribution)/pyproject.toml))
 SOURCES := sorcha_peer_core plugins admin tests benchmarks examples
 
 # gevent patches the standard library for a whole process, so tests that need it run apart from those that must not have it.
-UNPATCHED := tests/model tests/protocol tests/wire tests/config tests/builtin tests/cli $(wildcard tests/test_*.py)
+UNPATCHED := tests/model tests/protocol tests/wire tests/config tests/builtin tests/cli tests/sim $(wildcard tests/test_*.py)
 PATCHED := tests/services tests/integration $(wildcard plugins/*/tests examples/*/tests) admin/tests
 PYTEST := $(BIN)/python -m pytest --timeout=120 --timeout-method=signal
 
@@ -63,9 +63,11 @@ format: $(VENV)/installed-dev ## rewrite the sources in the project's format
 protos: $(PROTOS)/installed ## generate the protobuf modules from the .proto files
 	$(PROTOS)/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. sorcha_peer_core/wire/*.proto
 
-bench: $(VENV)/installed ## throughput and latency of networks of 5, 10 and 20 nodes, cost of each transport (minutes)
+bench: $(VENV)/installed ## networks of 5, 10 and 20 nodes, each transport, finding each other, memory (minutes)
 	$(BIN)/python benchmarks/devnet.py
 	$(BIN)/python benchmarks/transports.py
+	$(BIN)/python benchmarks/discovery.py
+	$(BIN)/python benchmarks/memory.py
 
 clean: ## remove the environments and everything generated, never a node's data
 	rm -rf $(VENV) $(PROTOS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
