@@ -363,6 +363,7 @@ def _stop_parts(parts: Parts, grace_s: float, reason: str) -> None:
     ground = parts.ground
     ground.events.emit(StateChanged("stopping", reason))
     parts.schedule.stop()
+    ground.pace.stop()
     parts.discovery.stop()
     parts.address.stop()
     parts.outbox.stop()

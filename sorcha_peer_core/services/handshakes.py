@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 TIMEOUT_S = 5.0
 NO_ROOM = "this node has no room for another link"
+CROWDED = "too many are in their handshakes here; try again in a moment"
 MOST_AT_ONCE = 32
 """Of those who dialled this node: they have proved nothing yet."""
 _PATIENCE_S = 1.0
@@ -77,7 +78,7 @@ class Handshakes:
         else:
             self._events.emit(e.HandshakeRefused(str(link.remote), "too many are in their handshakes"))
             # Not ENOUGH: in a moment there is room again.
-            self.refuse(link, "too many are in their handshakes here")
+            self.refuse(link, CROWDED)
 
     def go_on(
         self, session: LinkSession, messages: Sequence[Message | Hello | Proof]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import gevent
+from gevent.event import Event as Signal
 
 SAMPLE_S = 0.5
 _MOST = 10.0
@@ -40,6 +40,7 @@ class Pace:
         self._read = read or read_run_queue
         self._last = Reading(0.0, 0.0)
         self._stretch = 1.0
+        self._stopping = Signal()
         self.on_recovered: Callable[[], None] = lambda: None
         """Called when a slow time is over; must not block."""
         # A start is work enough for a first word.
@@ -69,11 +70,15 @@ class Pace:
             self.on_recovered()
 
     def run(self) -> None:
-        """Sample for ever; the body of a greenlet."""
-        while True:
-            due_s = time.monotonic() + SAMPLE_S
-            gevent.sleep(SAMPLE_S)
+        """Sample until ``stop``; the body of a greenlet."""
+        due_s = time.monotonic() + SAMPLE_S
+        while not self._stopping.wait(SAMPLE_S):
             self.sample(time.monotonic() - due_s)
+            due_s = time.monotonic() + SAMPLE_S
+
+    def stop(self) -> None:
+        """Sample no more."""
+        self._stopping.set()
 
 
 def read_run_queue() -> Reading | None:

@@ -171,7 +171,7 @@ def test_somebody_who_is_refused_and_does_not_read_is_closed_all_the_same(side, 
     refusing.join(timeout=2.0)
 
     assert refusing.dead
-    assert deaf.closed == "this node has no room for another link"
+    assert deaf.closed == handshakes.CROWDED
 
 
 def test_a_dial_to_somebody_who_is_silent_after_connecting_is_given_up(side, network, monkeypatch):
