@@ -64,6 +64,7 @@ def rows_of_table(node: NodeProcess) -> int:
     return int(count)
 
 
+@pytest.mark.long
 def test_a_network_whose_bootstrap_node_is_gone_for_good_stays_online_and_takes_in_new_nodes(tmp_path):
     with Cluster(tmp_path, 6) as cluster:
         bootstrap, *others, newcomer, latecomer = cluster.nodes
@@ -90,6 +91,7 @@ def test_a_network_whose_bootstrap_node_is_gone_for_good_stays_online_and_takes_
         assert "offline" not in seen
 
 
+@pytest.mark.long
 def test_islands_that_formed_while_the_bootstrap_node_was_down_become_one_network_when_it_is_back(tmp_path):
     with Cluster(tmp_path, 5) as cluster:
         bootstrap, *others = cluster.nodes
@@ -132,6 +134,7 @@ def test_nodes_that_are_killed_at_once_are_noticed_and_nobody_else_is_lost(tmp_p
         wait_until(lambda: states_of(alive) == {"online"}, SOON_S, "the others to be online")
 
 
+@pytest.mark.long
 def test_a_node_finds_back_by_its_peer_table_without_any_bootstrap_node(laboratory):
     publics = [laboratory.public_host() for _ in range(3)]
     bootstrap, *others = [laboratory.node(host, bootstrap=[publics[0].contact]) for host in publics]

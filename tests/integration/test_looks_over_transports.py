@@ -126,7 +126,7 @@ def long_way_to(endpoint: Endpoint) -> Iterator[Endpoint]:
 
 def test_the_round_trip_of_a_look_is_that_of_the_network_whatever_the_transport_does(real_side: MakeSide):
     alice, bob = real_side(0), real_side(1)
-    alice.links._reaching._rung_timeout_s = 5.0
+    alice.links._reaching._rung_timeout_s = lambda: 5.0
 
     rtts_s = []
     with long_way_to(bob.endpoint) as far_away:

@@ -131,6 +131,7 @@ def test_http_services_are_asked_when_no_stun_server_answers(laboratory):
     assert "no answer" in findings_of(node, "stun")["refused"]
 
 
+@pytest.mark.long
 def test_hostile_servers_neither_hold_up_a_node_nor_tell_it_a_wrong_address(laboratory):
     stun_servers = [
         serve_udp(laboratory, laboratory.public_host("4"), answer)
@@ -161,6 +162,7 @@ def test_hostile_servers_neither_hold_up_a_node_nor_tell_it_a_wrong_address(labo
     spread(node, b"none the worse for it", *publics)
 
 
+@pytest.mark.long
 def test_two_liars_of_three_who_say_the_same_are_not_believed(laboratory):
     liars = [serve_udp(laboratory, laboratory.public_host("4"), stun_answer(LIE)) for _ in range(2)]
     [honest] = serve_stun(laboratory, laboratory.public_host("4"))
@@ -178,6 +180,7 @@ def test_two_liars_of_three_who_say_the_same_are_not_believed(laboratory):
         assert LIE not in peers_of(other)[node.peer_id]["address"]
 
 
+@pytest.mark.long
 def test_a_node_whose_router_gets_another_address_finds_out_and_tells_others(laboratory):
     stun_servers = serve_stun(laboratory, laboratory.public_host("4", addresses=2))
     hosts, publics = public_nodes(laboratory, 3)
