@@ -36,8 +36,8 @@ class Bootstrap:
     """Dials the configured first contacts while the node needs one: all of them, some at a time, until one answers.
 
     When none does, the next race begins after a pause that grows. The order is drawn anew for each race, so that the
-    nodes of a network do not all begin with the same entry. Also a node that is well tries now and then those that it never
-    met (``recall``): two networks that began apart become one by that.
+    nodes of a network do not all begin with the same entry. Also a node that is well tries now and then those that are gone
+    (``recall``): two networks that grew apart become one by that.
     """
 
     def __init__(self, entries: Sequence[BootstrapEntry], host: DiscoveryHost, rng: Random, retry_most_s: float) -> None:
@@ -68,6 +68,12 @@ class Bootstrap:
     def running(self) -> int:
         """Dials under way."""
         return len(self._running)
+
+    @property
+    def is_unmet(self) -> bool:
+        """Whether none of the entries has led to anybody else so far: whoever is linked may be as lost as this node."""
+        others = [runner for runner in self._runners.values() if not runner.is_self]
+        return bool(others) and all(runner.peer_id is None for runner in others)
 
     def is_first_contact(self, peer_id: PeerId) -> bool:
         """Whether this peer answered at one of the entries."""

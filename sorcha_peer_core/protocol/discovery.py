@@ -278,9 +278,15 @@ class Discovery:
             self.checking.take(source, records, asked, at)
 
     def _needs_first_contact(self) -> bool:
-        """Nobody is linked, or so many were given up that too few are left to be well with."""
+        """Nobody is linked, none ever answered, or so many were given up that too few are left to be well with.
+
+        Of nodes that start together before their bootstrap node does, some dial each other: an island that is content with
+        itself, unless it goes on to look for the mainland.
+        """
         members = self.members
-        return not members.linked or members.live < min(self._config.min_healthy, members.live + members.lost)
+        if not members.linked or self.bootstrap.is_unmet:
+            return True
+        return members.live < min(self._config.min_healthy, members.live + members.lost)
 
     def _has_place(self) -> bool:
         return self.linking.has_place

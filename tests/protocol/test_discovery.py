@@ -34,6 +34,14 @@ def fail_dials(machine: Machine) -> None:
     machine.tick()
 
 
+def meet_first_contact(machine: Machine, number: int) -> None:
+    """It turns out to be this peer, which is linked from now on."""
+    [contact], machine.notes.dials = machine.notes.dials, []
+    machine.link(number)
+    machine.discovery.dialled(contact, peer_id(number), machine.now, machine.at)
+    machine.tick()
+
+
 # First contacts.
 
 
@@ -72,8 +80,8 @@ def test_first_contacts_are_dialled_again_when_nobody_is_linked_any_more():
 
 def test_first_contacts_are_dialled_again_when_too_many_were_given_up():
     machine = Machine(entries=[entry(1)], min_healthy=5)
-    fail_dials(machine)
-    machine.link(*range(0x9000, 0x9008))
+    meet_first_contact(machine, 0x9000)
+    machine.link(*range(0x9001, 0x9008))
     machine.pass_time(60.0)
     assert machine.notes.dials == []
 
@@ -89,13 +97,42 @@ def test_first_contacts_are_dialled_again_when_too_many_were_given_up():
 
 def test_in_a_small_network_in_which_all_are_linked_no_first_contact_is_needed():
     machine = Machine(entries=[entry(1)], min_healthy=5)
-    fail_dials(machine)
-    machine.link(0x9000, 0x9001)
+    meet_first_contact(machine, 0x9000)
+    machine.link(0x9001)
 
     machine.pass_time(600.0)
 
     assert firsts(machine) == []
     assert machine.discovery.standing.name == "online"
+
+
+def test_a_first_contact_that_never_answered_is_tried_again_also_while_others_are_linked():
+    machine = Machine(entries=[entry(1)])
+    fail_dials(machine)
+    machine.link(0x9000, 0x9001)
+
+    pauses_s = []
+    for _ in range(20):
+        began_s = machine.now
+        while not firsts(machine):
+            machine.pass_time(1.0)
+        pauses_s.append(machine.now - began_s)
+        fail_dials(machine)
+
+    assert pauses_s[0] < 5.0
+    assert 100.0 < max(pauses_s) <= 301.0
+
+
+def test_a_first_contact_that_is_this_very_node_is_not_missed():
+    machine = Machine(entries=[entry(1)])
+    [contact] = machine.notes.dials
+    machine.discovery.dial_failed(contact, Failure("it is this node", itself=True), machine.now, machine.at)
+    machine.notes.dials.clear()
+    machine.link(0x9000)
+
+    machine.pass_time(600.0)
+
+    assert firsts(machine) == []
 
 
 def test_nobody_who_answers_is_one_event_however_often_it_is_tried():
@@ -108,14 +145,18 @@ def test_nobody_who_answers_is_one_event_however_often_it_is_tried():
     assert [type(event) for event in machine.notes.events] == [BootstrapFailed]
 
 
-def test_a_refresh_asks_all_linked_peers_and_reminds_of_first_contacts_that_never_answered():
-    machine = Machine(entries=[entry(1)])
-    fail_dials(machine)
+def test_a_refresh_asks_all_linked_peers_and_reminds_of_first_contacts_that_are_gone():
+    machine = Machine(entries=[entry(1)], min_healthy=2)
+    meet_first_contact(machine, 0x9000)
     machine.link(1, 2)
-    machine.hear(1, Peers(()))
-    machine.hear(2, Peers(()))
+    machine.unlink(0x9000)
+    for _ in range(3):
+        machine.members.failed(peer_id(0x9000), machine.now, machine.at)
+    for number in (1, 2):
+        machine.hear(number, Peers(()))
     machine.pass_time(100.0)
     machine.notes.asks.clear()
+    assert firsts(machine) == []
 
     machine.discovery.refresh()
     machine.tick()
