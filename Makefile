@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PROTOS := .venv-protos
 NODES ?= 5
 
-DISTRIBUTIONS := . ./plugins/transport_grpc ./plugins/transport_grpcstream ./plugins/transport_rest ./admin
+DISTRIBUTIONS := . ./plugins/transport_grpc ./plugins/transport_grpcstream ./plugins/transport_rest ./plugins/nat_stun ./admin
 EDITABLE := $(foreach distribution,$(DISTRIBUTIONS),-e $(distribution))
 PACKAGING := requirements.txt $(wildcard $(foreach distribution,$(DISTRIBUTIONS),$(distribution)/setup.cfg $(distribution)/pyproject.toml))
 SOURCES := sorcha_peer_core plugins admin tests benchmarks examples
@@ -63,9 +63,11 @@ format: $(VENV)/installed-dev ## rewrite the sources in the project's format
 protos: $(PROTOS)/installed ## generate the protobuf modules from the .proto files
 	$(PROTOS)/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. sorcha_peer_core/wire/*.proto
 
-bench: $(VENV)/installed ## throughput and latency of networks of 5, 10 and 20 nodes, cost of each transport (minutes)
+bench: $(VENV)/installed ## networks of 5, 10 and 20 nodes, each transport, finding each other, memory (minutes)
 	$(BIN)/python benchmarks/devnet.py
 	$(BIN)/python benchmarks/transports.py
+	$(BIN)/python benchmarks/discovery.py
+	$(BIN)/python benchmarks/memory.py
 
 clean: ## remove the environments and everything generated, never a node's data
 	rm -rf $(VENV) $(PROTOS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -6,6 +6,7 @@ Precedence: command line, ``SORCHA_PEER__SECTION__KEY``, TOML file, default.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
@@ -23,6 +24,8 @@ DEFAULT_DATA_DIR = "./sorcha-peer-data"
 CONFIG_FILE = "config.toml"
 DEFAULT_TRANSPORTS = ("grpcstream", "grpc", "rest")
 """All that ship. Of these, and only while nothing else is configured, those that are not installed are passed over."""
+DEFAULT_RESOLVERS = ("manual", "interface", "stun", "http")
+"""Likewise."""
 
 _MOST_FANOUT = 64
 
@@ -30,6 +33,10 @@ _MOST_FANOUT = 64
 def _host_port(text: str) -> str:
     parse_host_port(text)
     return text
+
+
+def _host_port_or_nothing(text: str) -> str:
+    return text and _host_port(text)
 
 
 def _bootstrap(text: str) -> str:
@@ -47,8 +54,17 @@ def _fanout(text: str) -> str:
     return text
 
 
+def _http_url(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/]\S*", text):
+        raise ValueError(f"{text!r} is not https://HOST[:PORT]/PATH")
+    return text
+
+
 FanoutText = Annotated[str, AfterValidator(_fanout)]
 HostPort = Annotated[str, AfterValidator(_host_port)]
+ListenAddress = Annotated[str, AfterValidator(_host_port_or_nothing)]
+"""Empty: nothing listens."""
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
 BootstrapText = Annotated[str, AfterValidator(_bootstrap)]
 PeerIdText = Annotated[str, AfterValidator(_peer_id)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
@@ -75,16 +91,26 @@ class NetworkAddressSection(Section):
     """Where peers can reach this node."""
 
     external_address: str = Field("", description="host under which peers reach this node; empty: found by the resolvers")
-    resolvers: tuple[str, ...] = Field(("manual", "interface"), description="sources of the own address, asked in this order")
+    resolvers: tuple[str, ...] = Field(DEFAULT_RESOLVERS, description="sources of the own address, asked in this order")
+    stun_servers: tuple[HostPort, ...] = Field((), description="resolver stun: HOST:PORT of servers to ask; empty: asks nobody")
+    http_lookup_services: tuple[HttpUrl, ...] = Field(
+        (), description="resolver http: URLs that answer with the caller's address; empty: asks nobody"
+    )
+    preferred_protocol: Literal["auto", "ipv4", "ipv6"] = Field(
+        "auto", description="whose addresses are told first: auto is IPv4; ipv4 and ipv6 ask STUN and HTTP for that family only"
+    )
 
 
 class PeerDiscoverySection(Section):
     """How peers are found."""
 
     bootstrap_nodes: tuple[BootstrapText, ...] = Field((), description="first contacts: [grpc://|rest://]host:port[#PEER_ID]")
+    bootstrap_sources: tuple[str, ...] = Field((), description="further sources of first contacts, asked in this order: file")
+    bootstrap_file: str = Field("", description="source file: one first contact a line; relative to the data directory")
     refresh_interval_s: PositiveSeconds = Field(900.0, description="how often linked peers are asked whom they know")
     max_peers_in_list: Count = Field(1000, description="most peers that are remembered")
     min_healthy_peers: Count = Field(5, description="below this many links (or all known peers) the node is degraded")
+    peer_timeout_s: PositiveSeconds = Field(30.0, description="longest time a look at a peer that is not linked may take")
     max_concurrent_discoveries: Count = Field(10, description="most dials at the same time")
     retry_interval_s: PositiveSeconds = Field(300.0, description="longest pause between two dials of one peer; starts at 1 s")
     failure_threshold: Count = Field(3, description="failed dials after which a peer is no longer preferred")
@@ -94,7 +120,7 @@ class CommunicationSection(Section):
     """Links to peers."""
 
     transports: tuple[str, ...] = Field(DEFAULT_TRANSPORTS, min_length=1, description="ways to link, best first")
-    listen: HostPort = Field("[::]:5001", description="gRPC listener; port 0 lets the system choose")
+    listen: ListenAddress = Field("[::]:5001", description="gRPC listener; port 0: any free one; empty: the node only dials")
     connection_timeout_s: PositiveSeconds = Field(30.0, description="longest time for a dial, over all transports")
     rung_timeout_s: PositiveSeconds = Field(2.0, description="a transport that has not answered by then is passed over")
     upgrade_probe_interval_s: PositiveSeconds = Field(

@@ -14,6 +14,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.address import AddressResolver
+    from sorcha_peer_core.interfaces.bootstrap import BootstrapSource
     from sorcha_peer_core.interfaces.service import NodeApi, Service
     from sorcha_peer_core.interfaces.store import Store
     from sorcha_peer_core.interfaces.strategy import Strategy
@@ -66,11 +67,19 @@ def peer_strategies() -> Sequence[Offer[Strategy]]:  # type: ignore[empty-body]
 
 
 @hookspec
+def peer_bootstrap_sources() -> Sequence[Offer[BootstrapSource]]:  # type: ignore[empty-body]
+    """Sources of first contacts; ``build(settings: Mapping[str, Any])`` gets ``[peer_discovery]``, and ``data_dir`` (a path).
+
+    Chosen by ``peer_discovery.bootstrap_sources``.
+    """
+
+
+@hookspec
 def peer_services(node: NodeApi) -> Sequence[Service]:  # type: ignore[empty-body]
     """What runs beside the node, started after it and stopped before it. Called once, before the node starts."""
 
 
-HOOKS_WITH_OFFERS = ("peer_transports", "peer_stores", "peer_address_resolvers", "peer_strategies")
+HOOKS_WITH_OFFERS = ("peer_transports", "peer_stores", "peer_address_resolvers", "peer_strategies", "peer_bootstrap_sources")
 
 
 def hook_names() -> list[str]:

@@ -29,6 +29,7 @@ _HOOK_WORDS = {
     "peer_stores": "store",
     "peer_address_resolvers": "address resolver",
     "peer_strategies": "strategy",
+    "peer_bootstrap_sources": "bootstrap source",
 }
 
 

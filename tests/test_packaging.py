@@ -15,6 +15,7 @@ PLUGINS = {
     "plugins/transport_grpc": "sorcha-peer-transport-grpc",
     "plugins/transport_grpcstream": "sorcha-peer-transport-grpcstream",
     "plugins/transport_rest": "sorcha-peer-transport-rest",
+    "plugins/nat_stun": "sorcha-peer-nat-stun",
     "admin": "sorcha-peer-admin",
 }
 CORE_RELEASES = ">=0.1,<0.2"

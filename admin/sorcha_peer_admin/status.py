@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, jsonify
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import NodeApi, NodeStatus
+    from sorcha_peer_core.interfaces.service import AddressView, NodeApi, NodeStatus
 
 
 class StatusRoutes:
@@ -25,7 +25,8 @@ class StatusRoutes:
 
     def status(self) -> Response:
         """The state right now."""
-        return jsonify(status_json(self._node.status(), self._node.max_transaction_bytes))
+        answer = status_json(self._node.status(), self._node.max_transaction_bytes)
+        return jsonify(answer | {"jobs": [job._asdict() for job in self._node.jobs()]})
 
     def plugins(self) -> Response:
         """What is installed, from which distribution, chosen or not, and why one failed to load."""
@@ -45,6 +46,8 @@ def status_json(status: NodeStatus, max_transaction_bytes: int) -> dict[str, Any
         "listening": list(status.listening),
         "external_address": status.external_address,
         "reachability": status.reachability,
+        "addresses": [_address_json(view) for view in status.addresses],
+        "address_findings": {source: dict(found) for source, found in status.address_findings.items()},
         "peers": {"known": status.peers_known, "connected": status.peers_connected, "active": status.peers_active},
         "links": dict(status.links),
         "queue": {"pending": status.queue_pending, "inflight": status.queue_inflight, "dead": status.queue_dead},
@@ -63,4 +66,15 @@ def status_json(status: NodeStatus, max_transaction_bytes: int) -> dict[str, Any
         "last_discovery": status.last_discovery_at,
         "partition": status.partition,
         "limits": {"max_transaction_bytes": max_transaction_bytes},
+    }
+
+
+def _address_json(view: AddressView) -> dict[str, Any]:
+    return {
+        "address": view.address,
+        "source": view.source,
+        "state": view.state,
+        "age_s": view.age_s,
+        "told": view.told,
+        "reason": view.reason,
     }

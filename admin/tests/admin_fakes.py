@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from sorcha_peer_core.errors import QueueFull
-from sorcha_peer_core.interfaces.service import Health, LogSlice, NodeStatus, PeerView, SubmitResult, Traffic
+from sorcha_peer_core.interfaces.service import (
+    AddressView,
+    Health,
+    JobView,
+    LogSlice,
+    NodeStatus,
+    PeerView,
+    SubmitResult,
+    Traffic,
+)
 from sorcha_peer_core.model.ids import PeerId, TxHash
 from sorcha_peer_core.model.peer import RungView
 from sorcha_peer_core.model.transaction import LogEntry, Submission
@@ -26,6 +35,8 @@ STATUS = NodeStatus(
     transactions_stored=8, transactions_delivered=9, last_seq=10, log_epoch=LOG_EPOCH,
     traffic=Traffic(received=11, duplicates=1, sent_bytes=1200, received_bytes=1300), last_discovery_at=1_700_000_005,
     partition=False,
+    addresses=(AddressView("grpc://192.0.2.7:5001", "stun", "not reached", 8.5, False, "no answer"),),
+    address_findings={"stun": {"nat_type": "full cone"}},
 )  # fmt: skip
 
 LINKED = PeerView(
@@ -77,6 +88,9 @@ class FakeNode:
             LINKED, peer_id=PeerId("00" * 20), status="known", transport="", direction="", latency_ms=None, link_age_s=None
         )
         return [LINKED, known]
+
+    def jobs(self) -> Sequence[JobView]:
+        return [JobView("send feelers", 15.0, 1_700_000_006, 0.2, ""), JobView("save the peer table", 10.0, None, None, "")]
 
     def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
         if self.failure:

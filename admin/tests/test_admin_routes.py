@@ -22,10 +22,19 @@ def test_status_has_what_the_contract_names(client):
         "peer_id": OWN_ID, "name": "anna", "version": "0.1.0", "network_id": "sorcha", "state": "online",
         "started_at": 1_700_000_000, "uptime_s": 12.346, "listening": ["grpc://127.0.0.1:5001"],
         "external_address": "192.0.2.7", "reachability": "unknown",
+        "addresses": [{
+            "address": "grpc://192.0.2.7:5001", "source": "stun", "state": "not reached", "age_s": 8.5, "told": False,
+            "reason": "no answer",
+        }],
+        "address_findings": {"stun": {"nat_type": "full cone"}},
         "peers": {"known": 4, "connected": 3, "active": 2}, "links": {"grpcstream": 2, "grpc": 1},
         "queue": {"pending": 5, "inflight": 6, "dead": 7}, "transactions": {"stored": 8, "delivered": 9, "last_seq": 10},
         "log_epoch": LOG_EPOCH, "traffic": {"received": 11, "duplicates": 1, "sent_bytes": 1200, "received_bytes": 1300},
         "last_discovery": 1_700_000_005, "partition": False, "limits": {"max_transaction_bytes": 1000},
+        "jobs": [
+            {"name": "send feelers", "interval_s": 15.0, "last_run_at": 1_700_000_006, "last_duration_s": 0.2, "last_error": ""},
+            {"name": "save the peer table", "interval_s": 10.0, "last_run_at": None, "last_duration_s": None, "last_error": ""},
+        ],
     }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from sorcha_peer_core.model.peer import PeerRow
 from sorcha_peer_core.model.transaction import Arrival, LogEntry, Queued, Submission, Transaction
 
 _LOG_EPOCH_BITS = 63
+_SECRET_BYTES = 32
 
 
 def build_memory_store(url: str, data_dir: Path) -> MemoryStore:
@@ -36,7 +37,9 @@ class MemoryStore:
         self._queue: dict[TxHash, Queued] = {}
         self._queue_bytes = 0
         self._last_row_id = 0
+        self._peer_table_secret = secrets.token_bytes(_SECRET_BYTES)
         self._peers: dict[PeerId, PeerRow] = {}
+        self._anchors: list[PeerId] = []
         self._cursors: dict[PeerId, Cursor] = {}
 
     @property
@@ -134,6 +137,11 @@ class MemoryStore:
         """Number of waiting rows and the bytes of their payloads."""
         return len(self._queue), self._queue_bytes
 
+    def peer_table_secret(self) -> bytes:
+        """32 random bytes made with the object."""
+        self._check_open()
+        return self._peer_table_secret
+
     def save_peers(self, rows: Sequence[PeerRow]) -> None:
         """Insert or replace by peer id."""
         self._check_open()
@@ -149,6 +157,16 @@ class MemoryStore:
         self._check_open()
         for peer_id in peer_ids:
             self._peers.pop(peer_id, None)
+
+    def save_anchors(self, peer_ids: Sequence[PeerId]) -> None:
+        """Remember the peers that are dialled first after a restart."""
+        self._check_open()
+        self._anchors = list(peer_ids)
+
+    def anchors(self) -> list[PeerId]:
+        """They, in their order."""
+        self._check_open()
+        return list(self._anchors)
 
     def save_cursors(self, cursors: Mapping[PeerId, Cursor]) -> None:
         """Remember how far each of these peers' logs was read."""

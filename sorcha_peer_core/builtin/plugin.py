@@ -11,6 +11,7 @@ from sorcha_peer_core.hookspecs import Offer, hookimpl
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.address import AddressResolver
+    from sorcha_peer_core.interfaces.bootstrap import BootstrapSource
     from sorcha_peer_core.interfaces.store import Store
     from sorcha_peer_core.interfaces.strategy import Strategy
 
@@ -43,6 +44,12 @@ def peer_strategies() -> Sequence[Offer[Strategy]]:
     ]
 
 
+@hookimpl
+def peer_bootstrap_sources() -> Sequence[Offer[BootstrapSource]]:
+    """First contacts beside those in the configuration."""
+    return [Offer("file", _build_bootstrap_file, "peer_discovery.bootstrap_file, one first contact a line")]
+
+
 def _build_sqlite_store(url: str, data_dir: Path) -> Store:
     from sorcha_peer_core.builtin.sqlite_store import build_sqlite_store
 
@@ -65,6 +72,12 @@ def _build_interface_resolver(settings: Mapping[str, Any]) -> AddressResolver:
     from sorcha_peer_core.builtin.addresses import build_interface_resolver
 
     return build_interface_resolver(settings)
+
+
+def _build_bootstrap_file(settings: Mapping[str, Any]) -> BootstrapSource:
+    from sorcha_peer_core.builtin.bootstrap_file import build_bootstrap_file
+
+    return build_bootstrap_file(settings)
 
 
 def _build_mesh(settings: Mapping[str, Any]) -> Strategy:

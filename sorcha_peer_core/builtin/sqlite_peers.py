@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from peewee import Table
 
 from sorcha_peer_core.builtin.sqlite_file import SqliteFile
+from sorcha_peer_core.builtin.sqlite_schema import PEER_TABLE_SECRET, meta, set_meta
+from sorcha_peer_core.errors import RemoteProtocolError, StoreBroken
 from sorcha_peer_core.model.ids import PeerId
 from sorcha_peer_core.model.messages import Cursor
-from sorcha_peer_core.model.peer import Endpoint, PeerRecord, PeerRow
+from sorcha_peer_core.model.peer import Endpoint, PeerRow
+from sorcha_peer_core.wire.records import decode_record
+
+log = logging.getLogger(__name__)
 
 _PEER_COLUMNS = (
     "peer_id", "address", "port", "supported_protocols", "first_seen", "last_seen", "failure_count", "capabilities",
     "is_bootstrap", "record", "record_signature", "record_seq", "name", "software", "network_id", "public_key",
+    "proved_at", "last_attempt_at", "source", "source_host", "seen_host", "rtt_ms",
+)  # fmt: skip
+_READ_COLUMNS = (
+    "record", "record_signature", "first_seen", "last_seen", "failure_count", "is_bootstrap", "proved_at", "last_attempt_at",
+    "source", "source_host", "seen_host", "rtt_ms",
 )  # fmt: skip
 _PEERS = Table("peers")
 _CURSORS = Table("sync_cursors")
 
 _SAVE_PEER = f"INSERT OR REPLACE INTO peers ({', '.join(_PEER_COLUMNS)}) VALUES ({', '.join('?' * len(_PEER_COLUMNS))})"
 _SAVE_CURSOR = "INSERT OR REPLACE INTO sync_cursors (peer_id, log_epoch, seq) VALUES (?, ?, ?)"
+_ANCHORS = "anchors"
 _NO_ENDPOINT = Endpoint("grpc", "", 0)
 _UNSIGNED = 1 << 64
 
@@ -32,21 +44,45 @@ class SqlitePeers:
     def __init__(self, file: SqliteFile) -> None:
         self._file = file
 
+    def peer_table_secret(self) -> bytes:
+        """32 random bytes made with the file."""
+        with self._file.reading("read the secret of its peer table") as connection:
+            secret = meta(connection, PEER_TABLE_SECRET)
+        if not isinstance(secret, bytes):
+            raise StoreBroken(f"{self._file.path} has lost the secret of its peer table; restore the file from a backup")
+        return secret
+
     def save_peers(self, rows: Sequence[PeerRow]) -> None:
         """Insert or replace by peer id."""
         with self._file.commit(f"save {len(rows)} peers") as connection:
             connection.executemany(_SAVE_PEER, [_peer_values(row) for row in rows])
 
     def peers(self) -> list[PeerRow]:
-        """All rows, most recently seen first."""
-        columns = [getattr(_PEERS.c, name) for name in _PEER_COLUMNS]
+        """All rows, most recently seen first. Those whose record cannot be read are left out, and the log says so."""
+        columns = [getattr(_PEERS.c, name) for name in _READ_COLUMNS]
         query = _PEERS.select(*columns).order_by(_PEERS.c.last_seen.desc(), _PEERS.c.peer_id)
-        return [_peer_row(values) for values in self._file.rows(query, "read its peers")]
+        found = [_peer_row(values) for values in self._file.rows(query, "read its peers")]
+        rows = [row for row in found if row is not None]
+        if len(rows) < len(found):
+            unread = len(found) - len(rows)
+            log.warning("%d of %d peers in %s cannot be read and are left out", unread, len(found), self._file.path)
+        return rows
 
     def forget_peers(self, peer_ids: Sequence[PeerId]) -> None:
         """Remove rows; unknown ids are ignored."""
         with self._file.commit(f"forget {len(peer_ids)} peers") as connection:
             connection.executemany("DELETE FROM peers WHERE peer_id = ?", [(peer_id,) for peer_id in peer_ids])
+
+    def save_anchors(self, peer_ids: Sequence[PeerId]) -> None:
+        """Remember the peers that are dialled first after a restart."""
+        with self._file.commit(f"save {len(peer_ids)} anchors") as connection:
+            set_meta(connection, _ANCHORS, json.dumps(list(peer_ids)))
+
+    def anchors(self) -> list[PeerId]:
+        """They, in their order."""
+        with self._file.reading("read its anchors") as connection:
+            saved = meta(connection, _ANCHORS)
+        return [PeerId(peer_id) for peer_id in json.loads(saved)] if isinstance(saved, str) else []
 
     def save_cursors(self, cursors: Mapping[PeerId, Cursor]) -> None:
         """Remember how far each of these peers' logs was read."""
@@ -77,28 +113,40 @@ def _peer_values(row: PeerRow) -> tuple[Any, ...]:
         row.is_bootstrap,
         record.signed,
         record.signature,
-        _to_signed(record.seq),
+        record.seq,
         record.name,
         record.software,
         record.network_id,
         record.public_key,
+        row.proved_at,
+        row.last_attempt_at,
+        row.source or "",
+        row.source_host,
+        row.seen_host,
+        row.rtt_ms,
     )
 
 
-def _peer_row(values: tuple[Any, ...]) -> PeerRow:
-    column = dict(zip(_PEER_COLUMNS, values, strict=True))
-    record = PeerRecord(
-        peer_id=PeerId(column["peer_id"]),
-        public_key=column["public_key"],
-        network_id=column["network_id"],
-        seq=_to_unsigned(column["record_seq"]),
-        endpoints=tuple(Endpoint(*parts) for parts in json.loads(column["capabilities"])["endpoints"]),
-        name=column["name"],
-        software=column["software"],
-        signed=column["record"],
-        signature=column["record_signature"],
+def _peer_row(values: tuple[Any, ...]) -> PeerRow | None:
+    column = dict(zip(_READ_COLUMNS, values, strict=True))
+    try:
+        # The other columns are for people and other tools: what counts is what the peer signed.
+        record = decode_record(column["record"], column["record_signature"])
+    except RemoteProtocolError:
+        return None
+    return PeerRow(
+        record=record,
+        first_seen_at=column["first_seen"],
+        last_seen_at=column["last_seen"],
+        failures=column["failure_count"],
+        is_bootstrap=bool(column["is_bootstrap"]),
+        proved_at=column["proved_at"],
+        last_attempt_at=column["last_attempt_at"],
+        source=PeerId(column["source"]) if column["source"] else None,
+        source_host=column["source_host"],
+        seen_host=column["seen_host"],
+        rtt_ms=column["rtt_ms"],
     )
-    return PeerRow(record, column["first_seen"], column["last_seen"], column["failure_count"], bool(column["is_bootstrap"]))
 
 
 # Peers choose these numbers from the whole unsigned range of the wire; SQLite's integers are signed.

@@ -8,6 +8,8 @@ import sqlite3
 from sorcha_peer_core import __version__
 from sorcha_peer_core.errors import StoreBroken
 
+PEER_TABLE_SECRET = "peer_table_secret"
+_SECRET_BYTES = 32
 _LOG_EPOCH_BITS = 63
 
 # A step never changes once it was released: files out there have gone through it as it is.
@@ -67,6 +69,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX idx_transactions_register ON transactions (register_id) WHERE register_id <> ''",
         "CREATE TABLE sync_cursors (peer_id TEXT PRIMARY KEY, log_epoch INTEGER NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # What was proved and what is hearsay, who told it, and how far away the peer is.
+        "ALTER TABLE peers ADD COLUMN proved_at INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE peers ADD COLUMN last_attempt_at INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE peers ADD COLUMN source TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE peers ADD COLUMN source_host TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE peers ADD COLUMN seen_host TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE peers ADD COLUMN rtt_ms REAL",
+        # Until now only a handshake made a peer seen.
+        "UPDATE peers SET proved_at = last_seen",
+    ),
     # With hash and size in it, what was created in some time is found without reading the payloads.
     ("CREATE INDEX idx_transactions_created ON transactions (created_ms, tx_hash, size)",),
 )
@@ -82,7 +95,7 @@ def migrate(connection: sqlite3.Connection, file: str) -> int:
     """
     version = _version_of(connection, file)
     if version > SCHEMA_VERSION:
-        software = _meta(connection, "software")
+        software = meta(connection, "software")
         raise StoreBroken(
             f"{file} was written by Sorcha Peer {software} with schema {version}; this is {__version__} and reads up to "
             f"schema {SCHEMA_VERSION}. Run {software} or newer, or name another file in store.url"
@@ -91,11 +104,13 @@ def migrate(connection: sqlite3.Connection, file: str) -> int:
         for statement in step:
             connection.execute(statement)
     if version == 0:
-        _set_meta(connection, "log_epoch", secrets.randbits(_LOG_EPOCH_BITS) or 1)
+        set_meta(connection, "log_epoch", secrets.randbits(_LOG_EPOCH_BITS) or 1)
     if version < SCHEMA_VERSION:
-        _set_meta(connection, "schema_version", SCHEMA_VERSION)
-        _set_meta(connection, "software", __version__)
-    epoch = _meta(connection, "log_epoch")
+        set_meta(connection, "schema_version", SCHEMA_VERSION)
+        set_meta(connection, "software", __version__)
+    if meta(connection, PEER_TABLE_SECRET) is None:
+        set_meta(connection, PEER_TABLE_SECRET, secrets.token_bytes(_SECRET_BYTES))
+    epoch = meta(connection, "log_epoch")
     if not isinstance(epoch, int):
         raise StoreBroken(f"{file} has lost its log epoch; restore it from a backup, or move it away to start an empty one")
     return epoch
@@ -105,16 +120,18 @@ def _version_of(connection: sqlite3.Connection, file: str) -> int:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables:
         return 0
-    version = _meta(connection, "schema_version") if "meta" in tables else None
+    version = meta(connection, "schema_version") if "meta" in tables else None
     if not isinstance(version, int) or version < 1:
         raise StoreBroken(f"{file} is a database of something else; name another file in store.url")
     return version
 
 
-def _meta(connection: sqlite3.Connection, key: str) -> object:
+def meta(connection: sqlite3.Connection, key: str) -> object:
+    """A value that is kept beside the tables; None when there is none."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     return row[0] if row else None
 
 
-def _set_meta(connection: sqlite3.Connection, key: str, value: int | str) -> None:
+def set_meta(connection: sqlite3.Connection, key: str, value: int | str | bytes) -> None:
+    """Keep a value beside the tables."""
     connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))

@@ -20,6 +20,7 @@ _KINDS = {
     "peer_stores": "store",
     "peer_address_resolvers": "address resolver",
     "peer_strategies": "strategy",
+    "peer_bootstrap_sources": "bootstrap source",
 }
 
 
@@ -48,6 +49,7 @@ def chosen_names(config: Config) -> dict[str, tuple[str, ...]]:
         "peer_stores": (config.store.url.partition("://")[0],),
         "peer_address_resolvers": config.network_address.resolvers,
         "peer_strategies": (config.transaction_distribution.strategy,),
+        "peer_bootstrap_sources": config.peer_discovery.bootstrap_sources,
     }
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from sorcha_peer_core.cli.client import NodeClient
 
 
+_JOB_COLUMNS = ("job", "every", "last run", "took", "error")
+
+
 @click.command()
 @asks_node
 @json_option
@@ -24,6 +27,17 @@ def status(client: NodeClient, as_json: bool) -> None:
         print_json(state)
         return
     print_table(("", ""), rows_of(state))
+    if jobs := list(job_rows(state)):
+        click.echo("\nDone every so often:\n")
+        print_table(_JOB_COLUMNS, jobs, right=(1, 3))
+
+
+def job_rows(state: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """What the node does every so often, a line each."""
+    for job in state.get("jobs", ()):
+        took_s = job["last_duration_s"]
+        took = "" if took_s is None else f"{took_s:.3f} s"
+        yield job["name"], duration_text(job["interval_s"]), moment_text(job["last_run_at"]), took, job["last_error"]
 
 
 def rows_of(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -34,6 +48,7 @@ def rows_of(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "version", f"{state['version']}, network {state['network_id']}"
     yield "listens on", ", ".join(state.get("listening", ()))
     yield "external address", f"{state['external_address'] or 'none'} (reachability {state['reachability']})"
+    yield from _address_rows(state)
     yield "peers", f"{peers['connected']} linked, {peers['active']} active, {peers['known']} known"
     yield "links", ", ".join(f"{links} {transport}" for transport, links in state.get("links", {}).items())
     stored, last_seq = count_text(transactions["stored"]), count_text(transactions["last_seq"])
@@ -45,3 +60,14 @@ def rows_of(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "last discovery", moment_text(state["last_discovery"])
     if state["partition"]:
         yield "warning", "the network seems to be split"
+
+
+def _address_rows(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for address in state.get("addresses", ()):
+        why = f": {address['reason']}" if address["reason"] else ""
+        told = "told to others" if address["told"] else "kept back"
+        found = f"{address['address']} by {address['source']}, {told}, {address['state']}"
+        yield "may be reached at", f"{found} ({duration_text(address['age_s'])}){why}"
+    for source, findings in state.get("address_findings", {}).items():
+        if findings:
+            yield f"found by {source}", "; ".join(f"{key}: {value}" for key, value in findings.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -35,12 +35,13 @@ class PeerView:
     name: str
     address: str
     status: str
-    """linked | known"""
+    """linked | known | lost: so many dials failed that it is not counted on"""
     transport: str
     """Of the link in use; empty without one."""
     direction: str
     """outbound | inbound; empty without a link."""
     latency_ms: float | None
+    """Smoothed round trip, of the link or of looks at an unlinked peer; None when it was never measured."""
     last_seen_at: int
     failures: int
     is_bootstrap: bool
@@ -50,6 +51,24 @@ class PeerView:
     """How long the link in use has been up; None without one."""
     rungs: Sequence[RungView] = ()
     """The ladder: every transport of this node, with its breaker and its last failure with this peer."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressView:
+    """One endpoint under which this node may be reached, as people see it."""
+
+    address: str
+    """scheme://host:port"""
+    source: str
+    """Who says so: manual | interface | listener | peers | the name of another resolver."""
+    state: str
+    """reached | not reached | unproved, by peers that dialled back."""
+    age_s: float
+    """Since a peer confirmed the state last; of an unproved one since it is known."""
+    told: bool
+    """Whether the node's own record names it."""
+    reason: str = ""
+    """Why the last peer that failed did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +97,13 @@ class NodeStatus:
     uptime_s: float
     listening: tuple[str, ...]
     external_address: str
+    """host:port, the best of those told that is proved, said by the operator or public; empty when there is none."""
     reachability: str
-    """unknown until peers have dialled back."""
+    """unknown until peers have dialled back, then public | local | private."""
     peers_known: int
     peers_connected: int
     peers_active: int
+    """Those that are counted as alive, linked or not."""
     links: Mapping[str, int]
     """Number of linked peers by transport."""
     links_by_direction: Mapping[tuple[str, str], int]
@@ -97,6 +118,10 @@ class NodeStatus:
     traffic: Traffic
     last_discovery_at: int | None
     partition: bool
+    addresses: Sequence[AddressView] = ()
+    """Best first."""
+    address_findings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By source: what it found out beside addresses."""
 
 
 class SubmitResult(NamedTuple):
@@ -123,6 +148,18 @@ class Health(NamedTuple):
     reasons: Sequence[str]
 
 
+class JobView(NamedTuple):
+    """Something the node does every so often, as people see it."""
+
+    name: str
+    interval_s: float
+    last_run_at: int | None
+    """Unix seconds at which the last run began; None before the first."""
+    last_duration_s: float | None
+    last_error: str
+    """Of the last run; empty when it went well."""
+
+
 class NodeApi(Protocol):
     """A running node, for services. Safe from any greenlet; calls that touch the store wait for it without blocking the hub."""
 
@@ -145,6 +182,9 @@ class NodeApi(Protocol):
 
     def peers(self) -> list[PeerView]:
         """All known peers, linked ones first."""
+
+    def jobs(self) -> Sequence[JobView]:
+        """What the node does every so often, and how it went the last time."""
 
     def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
         """Accept payloads made by ``submission_of``; returns after the commit.

@@ -76,16 +76,25 @@ class Outbox(Protocol):
 
 
 class PeerStore(Protocol):
-    """The peer table, and how far each peer's arrival log was read."""
+    """The peer table and what belongs to it, and how far each peer's arrival log was read."""
+
+    def peer_table_secret(self) -> bytes:
+        """32 random bytes made with the database: nobody else can foresee who lies where in the table."""
 
     def save_peers(self, rows: Sequence[PeerRow]) -> None:
         """Insert or replace by peer id."""
 
     def peers(self) -> list[PeerRow]:
-        """All rows, most recently seen first."""
+        """All rows, most recently seen first. The record of each is read anew from the bytes that were signed."""
 
     def forget_peers(self, peer_ids: Sequence[PeerId]) -> None:
         """Remove rows; unknown ids are ignored."""
+
+    def save_anchors(self, peer_ids: Sequence[PeerId]) -> None:
+        """Remember the peers that are dialled first after a restart, in place of those remembered before."""
+
+    def anchors(self) -> list[PeerId]:
+        """They, in their order."""
 
     def save_cursors(self, cursors: Mapping[PeerId, Cursor]) -> None:
         """Remember how far each of these peers' logs was read."""

@@ -119,8 +119,8 @@ class CertifiedElsewhere(Protocol):
 class TransportContext:
     """All a transport factory gets from the node."""
 
-    listen: tuple[str, int]
-    """Host and port of ``communication.listen``; port 0 lets the system choose."""
+    listen: tuple[str, int] | None
+    """Host and port of ``communication.listen``; port 0 lets the system choose. None: the node listens on nothing."""
     settings: Mapping[str, Any]
     """The section ``[plugins.NAME]`` of the configuration, unchecked."""
     peer_api: PeerApi
@@ -129,6 +129,7 @@ class TransportContext:
     max_transaction_bytes: int
     streaming_threshold_bytes: int
     max_connections: int
+    """Most links that others may have open here at once, also those that are in their handshake or come to nothing."""
     credentials: Credentials | None = None
     """How links are encrypted; None: they are not."""
     shared: MutableMapping[str, Any] = field(default_factory=dict)

@@ -35,11 +35,35 @@ class DialFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class BootstrapFailed:
+    """None of the configured first contacts answered; they are tried again until one does. Told once."""
+
+    reasons: tuple[str, ...]
+    """Address and reason of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerLost:
+    """So many dials in a row failed that a peer is no longer counted as alive; it is tried again now and then."""
+
+    peer_id: PeerId
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
 class HandshakeRefused:
     """Somebody was turned away before a link came up."""
 
     address: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """A newcomer proved who it is, found no room, and was told whom else to dial."""
+
+    peer_id: PeerId
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +112,23 @@ class StateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressChanged:
+    """The node tells others to find it somewhere else from now on."""
+
+    addresses: tuple[str, ...]
+    """All of them, best first; empty for a node that can only dial."""
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReachabilityChanged:
+    """Peers that dialled back found another state than before: unknown, public, local or private."""
+
+    reachability: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoreFailed:
     """The store refused or lost its disk; nothing that was committed is affected."""
 
@@ -109,7 +150,7 @@ class PartitionOver:
 
 
 Event = (
-    PeerLinked | PeerUnlinked | DialFailed | HandshakeRefused | TransactionRejected
-    | FetchFailed | ForeignFetchFailed | Dropped | StateChanged | StoreFailed
+    PeerLinked | PeerUnlinked | PeerLost | DialFailed | BootstrapFailed | HandshakeRefused | TurnedAway | TransactionRejected
+    | FetchFailed | ForeignFetchFailed | Dropped | StateChanged | AddressChanged | ReachabilityChanged | StoreFailed
     | PartitionSuspected | PartitionOver
 )  # fmt: skip

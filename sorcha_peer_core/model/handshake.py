@@ -39,7 +39,7 @@ class Hello(NamedTuple):
     linked: bool = False
     """Of the dialler: whether it has another link to the listener that it believes in."""
     purpose: Purpose = Purpose.LINK
-    """Of the dialler."""
+    """Of the dialler: what it wants. Of the listener: what it grants, a look where it has no room for a link."""
     observed_host: str = ""
     """Where the other side's end of this link seems to be: an IP address, empty when that says nothing."""
 

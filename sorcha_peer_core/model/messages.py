@@ -230,6 +230,8 @@ class DialledBack(NamedTuple):
     endpoint: Endpoint
     reached: bool
     reason: str = ""
+    refused: bool = False
+    """It was not dialled at all: nothing is known."""
 
 
 Message = (

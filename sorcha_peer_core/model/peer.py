@@ -132,4 +132,16 @@ class PeerRow:
     last_seen_at: int
     """Unix seconds of the last verified contact, 0 when there was none; never taken from the wire."""
     failures: int = 0
+    """Failed dials in a row."""
     is_bootstrap: bool = False
+    proved_at: int = 0
+    """Unix seconds of the last handshake with it, 0 while all that is known of it is hearsay."""
+    last_attempt_at: int = 0
+    """Unix seconds at which it last failed to answer, 0 for never."""
+    source: PeerId | None = None
+    """Who told of it first: the peer itself after a handshake, None for what no peer told."""
+    source_host: str = ""
+    seen_host: str = ""
+    """Where it was proved: the host that was dialled, or from which it dialled."""
+    rtt_ms: float | None = None
+    """Round trip when it was last measured."""

@@ -15,7 +15,7 @@ from gevent.event import Event as Signal
 from sorcha_peer_core.builtin import plugin as builtin_plugin
 from sorcha_peer_core.config import Config, Section
 from sorcha_peer_core.errors import StoreError
-from sorcha_peer_core.interfaces.service import Health, LogSlice, NodeStatus, PeerView, SubmitResult
+from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, SubmitResult
 from sorcha_peer_core.interfaces.transport import CertifiedElsewhere, TransportContext
 from sorcha_peer_core.model.events import StateChanged
 from sorcha_peer_core.model.messages import Peers
@@ -26,14 +26,17 @@ from sorcha_peer_core.node.parts import Ground, Parts, assemble
 from sorcha_peer_core.node.report import Report
 from sorcha_peer_core.plugin_manager import PluginManager
 from sorcha_peer_core.protocol.breaker import BreakerConfig
-from sorcha_peer_core.services.address import advertised, check_plaintext
+from sorcha_peer_core.services.bootstrap_sources import ASK_INTERVAL_S, bootstrap_entries
 from sorcha_peer_core.services.data_dir import DataDirLock
 from sorcha_peer_core.services.events import EventBus
 from sorcha_peer_core.services.identity import Identity, load_or_create_identity
 from sorcha_peer_core.services.metrics import Metrics, NodeReading
 from sorcha_peer_core.services.native import NativeThread
+from sorcha_peer_core.services.pace import Pace
+from sorcha_peer_core.services.plaintext import check_plaintext
 from sorcha_peer_core.services.supervisor import Supervisor
 from sorcha_peer_core.services.tls.modes import Protection, protect
+from sorcha_peer_core.services.visits import BESIDE_LINKS
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.service import Service
@@ -113,7 +116,7 @@ class Node:
         protection = protect(self._config.security, self._config.data_dir, self._config.node.network_id, identity.peer_id)
         self._store_thread.call(choice.store.open)
         ground = self._ground(choice, identity, protection)
-        self._parts = parts = assemble(ground, choice.strategy, self._stored)
+        self._parts = parts = assemble(ground, choice.strategy, choice.resolvers, self._stored)
         self._report = report = Report(parts)
         self._metrics = Metrics(
             NodeReading(
@@ -127,6 +130,7 @@ class Node:
         )
         self._listen(choice, parts)
         self._run(parts)
+        self._ask_for_first_contacts(choice, parts)
         self._start_services()
 
     def _ground(self, choice: Choice, identity: Identity, protection: Protection) -> Ground:
@@ -139,6 +143,7 @@ class Node:
             store=choice.store,
             store_thread=self._store_thread,
             crypto_thread=NativeThread(),
+            pace=Pace(),
             supervisor=supervisor,
             events=EventBus(),
             rng=SystemRandom(),
@@ -147,21 +152,19 @@ class Node:
     def _listen(self, choice: Choice, parts: Parts) -> None:
         communication = self._config.communication
         plaintext, allowed = parts.ground.protection.credentials is None, self._config.security.allow_insecure_network
-        if plaintext:
+        if plaintext and communication.listen:
             check_plaintext([Endpoint("grpc", *parse_host_port(communication.listen))], allowed)
         breaker = BreakerConfig(communication.circuit_breaker_threshold, communication.circuit_breaker_reset_s)
         transports = self._build_transports(choice, parts)
         self._certified_elsewhere = [transport for transport in transports if isinstance(transport, CertifiedElsewhere)]
         self._certify(parts)
         listening = parts.links.start(transports, communication.rung_timeout_s, breaker, communication.connection_timeout_s)
-        parts.membership.can_dial(scheme for transport in transports for scheme in transport.schemes)
+        parts.discovery.can_dial([scheme for transport in transports for scheme in transport.schemes])
         if plaintext:
             # Transports may have listeners of their own.
             check_plaintext(listening, allowed)
         self._report.listening = listening
-        parts.own.reached_at(advertised(listening, choice.resolvers))
-        # Whoever was quick to dial has a record that does not say yet where this node listens.
-        parts.links.broadcast(Peers((parts.own.record,)))
+        parts.address.start(transports, listening, parts.schedule)
 
     def _build_transports(self, choice: Choice, parts: Parts) -> list[Transport]:
         config = self._config
@@ -170,13 +173,13 @@ class Node:
         self._classic = classic = classic_services(parts, self.payload, lambda submission: self.submit([submission]))
         contexts = [
             TransportContext(
-                listen=parse_host_port(config.communication.listen),
+                listen=parse_host_port(config.communication.listen) if config.communication.listen else None,
                 settings=config.plugins.get(offer.name, {}),
                 peer_api=classic.api,
                 data_dir=config.data_dir,
                 max_transaction_bytes=distribution.max_transaction_bytes,
                 streaming_threshold_bytes=distribution.streaming_threshold_bytes,
-                max_connections=config.communication.max_connections,
+                max_connections=config.communication.max_connections + BESIDE_LINKS,
                 credentials=parts.ground.protection.credentials,
                 shared=shared,
             )
@@ -193,13 +196,31 @@ class Node:
             ("verifier", parts.verifier.run),
             ("storage", parts.storage.run),
             ("outbox", parts.outbox.run),
+            ("pace", parts.ground.pace.run),
         ):
             supervisor.spawn_vital(name, run)
         if parts.ground.protection.credentials is not None:
             supervisor.spawn("certificates", self._watch_certificates, parts)
         supervisor.spawn("upward probes", self._climb, parts)
-        parts.discovery.restore(self._store_thread.call(parts.ground.store.peers))
-        parts.discovery.start()
+        store = parts.ground.store
+        rows, anchors = self._store_thread.call(lambda: (store.peers(), store.anchors()))
+        parts.discovery.start(rows, parts.schedule, self._config.peer_discovery.refresh_interval_s, anchors)
+        parts.schedule.start()
+
+    def _ask_for_first_contacts(self, choice: Choice, parts: Parts) -> None:
+        if not choice.bootstrap_sources:
+            return
+        entries = bootstrap_entries(self._config.peer_discovery, choice.bootstrap_sources)
+
+        def ask() -> None:
+            parts.discovery.first_contacts(entries())
+
+        def ask_again() -> None:
+            if parts.discovery.state != "online":
+                ask()
+
+        parts.ground.supervisor.spawn("bootstrap sources", ask)
+        parts.schedule.every(ASK_INTERVAL_S, "bootstrap sources", ask_again)
 
     def _watch_certificates(self, parts: Parts) -> None:
         credentials = parts.ground.protection.credentials
@@ -274,6 +295,10 @@ class Node:
         """All known peers, linked ones first."""
         return self._report.peers()
 
+    def jobs(self) -> Sequence[JobView]:
+        """What the node does every so often."""
+        return self._assembled.schedule.jobs()
+
     def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
         """Accept payloads; returns after the commit. Raises QueueFull or StoreError, and then accepted none."""
         fresh = self._assembled.outbox.put(submissions)
@@ -324,12 +349,25 @@ def _stop_service(service: Service, grace_s: float) -> None:
         log.exception("the service %s could not be stopped", service.name)
 
 
+def _save_peers(parts: Parts) -> None:
+    store, anchors = parts.ground.store, parts.discovery.anchors
+    try:
+        parts.discovery.save_table()
+        if anchors:
+            parts.ground.store_thread.call(store.save_anchors, anchors)
+    except StoreError as error:
+        log.warning("the peer table was not saved: %s", error)
+
+
 def _stop_parts(parts: Parts, grace_s: float, reason: str) -> None:
     ground = parts.ground
     ground.events.emit(StateChanged("stopping", reason))
+    parts.schedule.stop()
+    ground.pace.stop()
     parts.discovery.stop()
+    parts.address.stop()
     parts.outbox.stop()
-    parts.discovery.save_table()
+    _save_peers(parts)
     parts.links.stop(grace_s / 3)
     parts.verifier.stop()
     parts.storage.stop()

@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core import __version__
+from sorcha_peer_core.builtin.addresses import InterfaceResolver
 from sorcha_peer_core.builtin.hash_filter import BloomHashFilter
 from sorcha_peer_core.model.ids import PeerId
+from sorcha_peer_core.model.messages import DialBack, DialledBack
+from sorcha_peer_core.model.peer import parse_bootstrap
 from sorcha_peer_core.node.knobs import core_config
+from sorcha_peer_core.node.own_address import OwnAddress, own_address
 from sorcha_peer_core.protocol.core import Core
-from sorcha_peer_core.protocol.membership import Membership
-from sorcha_peer_core.services.discovery import Discovery, PeerTable
+from sorcha_peer_core.protocol.discovery import Discovery
+from sorcha_peer_core.protocol.discovery_host import DiscoveryConfig
+from sorcha_peer_core.protocol.peer_table import PeerTable
+from sorcha_peer_core.services.discovery import DiscoveryService, Disk, Limits
 from sorcha_peer_core.services.driver import Driver
 from sorcha_peer_core.services.links import Links
 from sorcha_peer_core.services.outbox import Outbox
 from sorcha_peer_core.services.own_record import OwnRecord
+from sorcha_peer_core.services.schedule import Schedule
 from sorcha_peer_core.services.security import TransactionRules
 from sorcha_peer_core.services.session import LocalSide
-from sorcha_peer_core.services.state import ServiceState
 from sorcha_peer_core.services.storage import Done, Storage
 from sorcha_peer_core.services.verifier import Verifier
 
 if TYPE_CHECKING:
     from sorcha_peer_core.config import Config
+    from sorcha_peer_core.interfaces.address import AddressResolver
     from sorcha_peer_core.interfaces.store import Store
     from sorcha_peer_core.interfaces.strategy import Strategy
     from sorcha_peer_core.model.messages import Message
     from sorcha_peer_core.services.events import EventBus
     from sorcha_peer_core.services.identity import Identity
     from sorcha_peer_core.services.native import NativeThread
+    from sorcha_peer_core.services.pace import Pace
     from sorcha_peer_core.services.supervisor import Supervisor
     from sorcha_peer_core.services.tls.modes import Protection
 
@@ -51,6 +59,7 @@ class Ground:
     store: Store
     store_thread: NativeThread
     crypto_thread: NativeThread
+    pace: Pace
     supervisor: Supervisor
     events: EventBus
     rng: Random
@@ -67,26 +76,28 @@ class Parts:
 
     ground: Ground
     filter: BloomHashFilter
-    membership: Membership
-    state: ServiceState
     own: OwnRecord
     driver: Driver
     verifier: Verifier
     storage: Storage
     links: Links
     outbox: Outbox
-    discovery: Discovery
+    discovery: DiscoveryService
+    schedule: Schedule
+    address: OwnAddress
 
 
-def assemble(ground: Ground, strategy: Strategy, stored: Callable[[Done], None]) -> Parts:
+def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressResolver], stored: Callable[[Done], None]) -> Parts:
     """Build everything on an open store; ``stored`` hears of every commit. Nothing runs yet. Blocks on the store."""
     config, store_thread = ground.config, ground.store_thread
     found = _filter(ground)
-    membership = _membership(ground)
     own = OwnRecord(ground.identity, config.node.network_id, ground.name, SOFTWARE, _tls_keys(ground))
 
     def aside(peer_id: PeerId, message: Message) -> None:
-        discovery.received(peer_id, message)
+        if isinstance(message, DialBack | DialledBack):
+            address.received(peer_id, message)
+        else:
+            discovery.received(peer_id, message)
 
     def carried_out(done: Done) -> None:
         driver.carried_out(done)
@@ -106,6 +117,8 @@ def assemble(ground: Ground, strategy: Strategy, stored: Callable[[Done], None])
         ground.supervisor,
         max_connections=config.communication.max_connections,
         cursor_of=driver.cursors.get,
+        own_hosts=InterfaceResolver().resolve,
+        stretch=lambda: ground.pace.stretch,
     )
     outbox = Outbox(
         config.offline_mode,
@@ -117,30 +130,20 @@ def assemble(ground: Ground, strategy: Strategy, stored: Callable[[Done], None])
         signer=ground.crypto_thread,
         driver=driver,
     )
-    discovery = Discovery(
-        config.peer_discovery,
-        membership,
-        links,
-        ground.supervisor,
-        ground.crypto_thread,
-        links_wanted=lambda known: min(strategy.links_wanted(known), config.communication.max_connections),
-        table=PeerTable(
-            save=lambda rows: store_thread.call(ground.store.save_peers, rows),
-            forget=lambda peer_ids: store_thread.call(ground.store.forget_peers, peer_ids),
-        ),
-        rng=ground.rng,
-    )
-    state = ServiceState(config.peer_discovery.min_healthy_peers, ground.events.emit)
-    parts = Parts(ground, found, membership, state, own, driver, verifier, storage, links, outbox, discovery)
-    links.on_linked, links.on_unlinked = discovery.linked, discovery.unlinked
+    discovery = _discovery(ground, strategy, links)
+    address = own_address(ground, resolvers, own, links)
+    parts = Parts(ground, found, own, driver, verifier, storage, links, outbox, discovery, Schedule(), address)
+    ground.pace.on_recovered = discovery.hurry
+    links.on_linked, links.on_unlinked, links.newcomers = discovery.linked, discovery.unlinked, discovery.newcomers
+    links.coming = discovery.coming
+    discovery.rtt_of_link = lambda peer: driver.core.rtt_s(peer.index)
     discovery.on_change = lambda: _peers_changed(parts)
+    address.service.on_moved = discovery.hurry
     return parts
 
 
 def _peers_changed(parts: Parts) -> None:
-    linked, hopeful = len(parts.links.peers), parts.membership.hopeful
-    parts.state.update(linked, hopeful)
-    parts.driver.post(parts.driver.core.known_peers, hopeful)
+    parts.driver.post(parts.driver.core.known_peers, parts.discovery.members.live)
     parts.outbox.wake()
 
 
@@ -153,14 +156,34 @@ def _filter(ground: Ground) -> BloomHashFilter:
     return found
 
 
-def _membership(ground: Ground) -> Membership:
-    discovery = ground.config.peer_discovery
-    return Membership(
-        ground.identity.peer_id,
-        ground.rng,
-        most=discovery.max_peers_in_list,
-        failure_threshold=discovery.failure_threshold,
+def _discovery(ground: Ground, strategy: Strategy, links: Links) -> DiscoveryService:
+    store, call = ground.store, ground.store_thread.call
+    config = ground.config.peer_discovery
+    table = PeerTable(call(store.peer_table_secret), config.max_peers_in_list)
+    entries = [parse_bootstrap(text) for text in config.bootstrap_nodes]
+    knobs = _discovery_config(ground.config, strategy)
+    return DiscoveryService(
+        lambda host: Discovery(ground.identity.peer_id, knobs, table, host, ground.rng, entries),
+        links,
+        ground.supervisor,
+        ground.crypto_thread,
+        disk=Disk(lambda rows: call(store.save_peers, rows), lambda peer_ids: call(store.forget_peers, peer_ids)),
+        emit=ground.events.emit,
+        limits=Limits(config.peer_timeout_s, config.max_concurrent_discoveries, lambda: ground.pace.stretch),
+    )
+
+
+def _discovery_config(config: Config, strategy: Strategy) -> DiscoveryConfig:
+    discovery = config.peer_discovery
+    return DiscoveryConfig(
+        network_id=config.node.network_id,
+        links_wanted=strategy.links_wanted,
+        max_links=config.communication.max_connections,
+        max_peers=discovery.max_peers_in_list,
+        min_healthy=discovery.min_healthy_peers,
+        max_concurrent=discovery.max_concurrent_discoveries,
         retry_most_s=discovery.retry_interval_s,
+        failure_threshold=discovery.failure_threshold,
     )
 
 

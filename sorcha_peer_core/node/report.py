@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sorcha_peer_core.model.peer import Endpoint
     from sorcha_peer_core.node.parts import Parts
-    from sorcha_peer_core.protocol.membership import Member
+    from sorcha_peer_core.protocol.member import Member
     from sorcha_peer_core.services.peer_link import PeerLink
 
 
@@ -34,22 +34,21 @@ class Report:
         peers = parts.links.peers.values()
         directions = Counter((peer.link.transport, _direction(peer)) for peer in peers)
         stored, last_seq = ground.store.totals()
-        endpoints = parts.own.record.endpoints
         counters = parts.driver.core.counters
         return NodeStatus(
             peer_id=ground.identity.peer_id,
             name=ground.name,
             version=__version__,
             network_id=ground.config.node.network_id,
-            state=parts.state.name,
+            state=parts.discovery.state,
             started_at=self._started_at,
             uptime_s=round(time.monotonic() - self._started_s, 3),
             listening=tuple(str(endpoint) for endpoint in self.listening),
-            external_address=endpoints[0].authority if endpoints else "",
-            reachability="unknown",
-            peers_known=len(parts.membership),
+            external_address=parts.address.service.external,
+            reachability=parts.address.reachability.state,
+            peers_known=len(parts.discovery.members),
             peers_connected=len(peers),
-            peers_active=len(peers),
+            peers_active=parts.discovery.members.live,
             links=Counter(peer.link.transport for peer in peers),
             links_by_direction=directions,
             queue_pending=ground.store.queue_totals()[0],
@@ -62,11 +61,13 @@ class Report:
             traffic=Traffic(counters.received, counters.duplicates, *parts.links.traffic()),
             last_discovery_at=parts.discovery.last_discovery_at,
             partition=parts.driver.core.reconciling.is_partition_suspected,
+            addresses=tuple(parts.address.service.views()),
+            address_findings=parts.address.service.findings(),
         )
 
     def peers(self) -> list[PeerView]:
         """All known peers, linked ones first."""
-        views = [self._view(member) for member in self._parts.membership.members]
+        views = [self._view(member) for member in self._parts.discovery.members]
         return sorted(views, key=lambda view: (view.status != "linked", view.peer_id))
 
     def flaws(self) -> list[str]:
@@ -88,6 +89,8 @@ class Report:
             "dedup_bloom_fill_ratio": parts.filter.fill_ratio,
             "network_partition_detected": parts.driver.core.reconciling.is_partition_suspected,
             "fetching": parts.driver.core.fetching,
+            "local_slowness": parts.driver.core.slowness,
+            "local_stretch": parts.ground.pace.stretch,
             "storage_queue": parts.storage.waiting,
             "send_backlog_bytes": parts.driver.send_backlog_bytes,
         }
@@ -100,23 +103,26 @@ class Report:
             "sync_recovered": core.counters.synced,
             "digests_refused": core.reconciling.refused,
             "transactions_rejected": core.counters.rejected,
+            **self._parts.discovery.counters(),
+            "reachability_checks": self._parts.address.reachability.checks,
+            **{f"dial_backs_{outcome}": number for outcome, number in self._parts.address.for_others.answers.items()},
         }
 
     def _view(self, member: Member) -> PeerView:
         record = member.record
         peer = self._parts.links.peers.get(record.peer_id)
-        rtt_s = self._parts.driver.core.rtt_s(peer.index) if peer else None
+        rtt_s = self._parts.driver.core.rtt_s(peer.index) if peer else member.rtt_s
         discovery = self._parts.discovery
         return PeerView(
             peer_id=record.peer_id,
             name=record.name,
             address=record.endpoints[0].authority if record.endpoints else "",
-            status="linked" if peer else "known",
+            status="linked" if peer else "lost" if member.lost else "known",
             transport=peer.link.transport if peer else "",
             direction=_direction(peer) if peer else "",
             latency_ms=None if rtt_s is None else round(rtt_s * 1000, 3),
             last_seen_at=discovery.last_seen_at(record.peer_id),
-            failures=member.failures,
+            failures=member.entry.failures,
             is_bootstrap=discovery.is_bootstrap(record.peer_id),
             software=record.software,
             queued_bytes=peer.queue.waiting_bytes if peer else 0,

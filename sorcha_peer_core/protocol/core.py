@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.transaction import Transaction
 from sorcha_peer_core.protocol.answers import Answers
-from sorcha_peer_core.protocol.checking import Checking
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.protocol.fetching import Fetching
 from sorcha_peer_core.protocol.host import Host
@@ -20,6 +19,7 @@ from sorcha_peer_core.protocol.reconciling import Reconciling
 from sorcha_peer_core.protocol.seen import Seen
 from sorcha_peer_core.protocol.spreading import Spreading
 from sorcha_peer_core.protocol.uplink import Uplink
+from sorcha_peer_core.protocol.verifying import Verifying
 
 if TYPE_CHECKING:
     from random import Random
@@ -58,7 +58,7 @@ class Core:
         self._now = 0.0
         self._linked: list[int] = []
         self._known = 0
-        self._checking: dict[TxHash, Checking] = {}
+        self._verifying: dict[TxHash, Verifying] = {}
         self._asking_store: dict[TxHash, list[tuple[int, m.Announced | m.Push]]] = {}
         self._seen = Seen(config.seen_entries)
         self._recent = Recent(config.recent_bytes)
@@ -121,6 +121,11 @@ class Core:
         """Hashes that were announced and are not here."""
         return len(self._fetching)
 
+    @property
+    def slowness(self) -> int:
+        """How far this node itself is behind, 0 to 8: the more, the longer silent links are waited for."""
+        return self._probing.slowness(self._now)
+
     def start(self, now: float) -> None:
         """Set the recurring timers; called once."""
         self._now = now
@@ -143,8 +148,8 @@ class Core:
         tx_hash = transaction.hash
         if tx_hash not in self._seen:
             # A copy that is being verified need not be: this one is known to be good.
-            checking = self._checking.pop(tx_hash, None)
-            self._accept(m.Push(transaction, 0), checking.havers if checking else {}, now, own=True)
+            verifying = self._verifying.pop(tx_hash, None)
+            self._accept(m.Push(transaction, 0), verifying.havers if verifying else {}, now, own=True)
         else:
             # The network had it first; storing it again only ends its outbox row.
             self._host.store(transaction, 0, own=True)
@@ -157,6 +162,12 @@ class Core:
         handler = self._handlers.get(type(message))
         if handler is not None:
             handler(peer, message)
+
+    def heard(self, peer: int, now: float) -> None:
+        """Something of a linked peer is here and has to wait: that is no message yet, but a sign of life."""
+        self._now = now
+        if peer in self._linked:
+            self._probing.heard(peer)
 
     def timer(self, timer: m.Timer, now: float) -> None:
         """A timer that was set is due."""
@@ -195,16 +206,16 @@ class Core:
             self._fetching.swarms.envelope_verified(transaction, reason, now)
             return
         tx_hash = transaction.hash
-        checking = self._checking.pop(tx_hash, None)
-        if checking is None:
+        verifying = self._verifying.pop(tx_hash, None)
+        if verifying is None:
             return
         if reason is None:
-            self._judge_links(checking)
-            self._accept(checking.push, checking.havers, checking.since, own=False)
+            self._judge_links(verifying)
+            self._accept(verifying.push, verifying.havers, verifying.since, own=False)
             return
-        forger = self._reject(checking.peer, tx_hash, reason, shared=checking.shared)
+        forger = self._reject(verifying.peer, tx_hash, reason, shared=verifying.shared)
         # Others may hold the true one: their word is kept, the forger's is not.
-        for peer, size in checking.havers.items():
+        for peer, size in verifying.havers.items():
             if peer in self._linked and peer != forger:
                 self._fetching.announced(peer, (m.Announced(tx_hash, size),), now, at_once=True)
         if forger is not None:
@@ -258,26 +269,26 @@ class Core:
         if since is not None:
             self._spreading.heard(peer, tx_hash)
             return since
-        checking = self._checking.get(tx_hash)
-        if checking is None:
+        verifying = self._verifying.get(tx_hash)
+        if verifying is None:
             return None
-        checking.havers.setdefault(peer, size)
-        return checking.since
+        verifying.havers.setdefault(peer, size)
+        return verifying.since
 
     def _check(self, peer: int, push: m.Push, *, shared: bool = False) -> None:
         tx_hash = push.transaction.hash
         self._fetching.arrived(tx_hash)
-        self._checking[tx_hash] = Checking(peer, push, self._now, shared)
+        self._verifying[tx_hash] = Verifying(peer, push, self._now, shared)
         self._host.verify(push.transaction)
 
-    def _judge_links(self, checking: Checking) -> None:
+    def _judge_links(self, verifying: Verifying) -> None:
         """Who was first with a relayed transaction, and who announced it before."""
-        push = checking.push
+        push = verifying.push
         if not push.hop:
             return
-        self._mesh.first(checking.peer, push.transaction.hash)
+        self._mesh.first(verifying.peer, push.transaction.hash)
         for peer, at in self._fetching.announced_at(push.transaction.hash).items():
-            self._mesh.announced(peer, checking.since - at, self._now)
+            self._mesh.announced(peer, verifying.since - at, self._now)
 
     def _accept(self, push: m.Push, havers: dict[int, int], since: float, *, own: bool) -> None:
         """It is valid: mark it, pass it on, store it."""
@@ -317,9 +328,9 @@ class Core:
             if not 0 < item.size <= self._config.max_transaction_bytes:
                 continue
             missing.append(tx_hash)
-            checking = self._checking.get(tx_hash)
-            if checking is not None:
-                checking.havers.setdefault(peer, item.size)
+            verifying = self._verifying.get(tx_hash)
+            if verifying is not None:
+                verifying.havers.setdefault(peer, item.size)
             elif tx_hash in self._fetching or self._filter.definitely_new(tx_hash):
                 fresh.append(item)
             else:
@@ -361,7 +372,7 @@ class Core:
 
     def _on_have(self, peer: int, have: m.Have) -> None:
         tx_hash = have.hash
-        if tx_hash in self._seen or tx_hash in self._checking or not 0 < have.size <= self._config.max_transaction_bytes:
+        if tx_hash in self._seen or tx_hash in self._verifying or not 0 < have.size <= self._config.max_transaction_bytes:
             return
         # A hash that may be in the store waits until somebody has all of it.
         if tx_hash in self._fetching or self._filter.definitely_new(tx_hash):

@@ -32,16 +32,22 @@ class Probe:
 
     @property
     def misses(self) -> int:
-        """Probe intervals in a row without any sign of life."""
+        """Probe intervals that counted, in a row, without any sign of life."""
         return self._misses
 
     def heard(self) -> None:
         """Something arrived."""
         self._heard = True
 
-    def due(self, now: float, rng: Random) -> int | None:
-        """An interval is over; returns the nonce of the Ping to send, None when none is needed."""
-        self._misses = 0 if self._heard else self._misses + 1
+    def due(self, now: float, rng: Random, *, counts: bool = True) -> int | None:
+        """An interval is over; returns the nonce of the Ping to send, None when none is needed.
+
+        Silence in an interval that does not count is none: it was this node that did not listen.
+        """
+        if self._heard:
+            self._misses = 0
+        elif counts:
+            self._misses += 1
         quiet, self._heard = not self._heard, False
         self._rounds += 1
         if not quiet and self._rounds % self._measure_after != 1:

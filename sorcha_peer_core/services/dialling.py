@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from sorcha_peer_core.errors import NotOffered, PeerError, PeerUnreachable, TransportError
 from sorcha_peer_core.model import events as e
 from sorcha_peer_core.protocol.breaker import BreakerConfig
 from sorcha_peer_core.protocol.ladder import Ladder
-from sorcha_peer_core.services.session import HandshakeRefused
+from sorcha_peer_core.services.endpoint_choice import in_dialling_order
+from sorcha_peer_core.services.session import EnoughLinks, HandshakeRefused
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.transport import Transport
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from sorcha_peer_core.services.events import EventBus
     from sorcha_peer_core.services.peer_link import PeerLink
 
-Call = Callable[["Transport", "Endpoint", "PeerId | None", int], "PeerId"]
-"""Open a link over one transport to one endpoint and shake hands; the number is the rung."""
-
+T = TypeVar("T")
+Call = Callable[["Transport", "Endpoint", "PeerId | None", int, float], T]
+"""Reach somebody over one transport at one endpoint; the numbers are the rung and how many seconds it may take."""
+_Failures = dict[str, list[TransportError]]
 _MOST_LADDERS = 4096
 
 
@@ -36,10 +38,11 @@ class Dialling:
         self,
         transports: Sequence[Transport],
         breaker: BreakerConfig,
-        call: Call,
+        call: Call[PeerId],
         events: EventBus,
         *,
         timeout_s: float = 30.0,
+        own_hosts: Callable[[], Iterable[str]] = tuple,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._transports = {transport.name: transport for transport in transports}
@@ -48,26 +51,38 @@ class Dialling:
         self._call = call
         self._events = events
         self._timeout_s = timeout_s
+        self._own_hosts = own_hosts
         self._clock = clock
         self._ladders: dict[PeerId, Ladder] = {}
         self.errors: Counter[tuple[str, str]] = Counter()
-        """Dials that failed, by transport and kind of error."""
+        """Dials and looks that failed, by transport and kind of error."""
 
-    def dial(self, endpoints: Sequence[Endpoint], expected: PeerId | None) -> PeerId:
+    def dial(self, endpoints: Sequence[Endpoint], expected: PeerId | None, timeout_s: float | None = None) -> PeerId:
         """Link to whoever answers at one of ``endpoints``, by the best transport that works; blocks.
 
         Raises:
+            EnoughLinks: the right one answers, and has no room for a link.
             HandshakeRefused: somebody answers, but not who is expected, or one side does not want the link.
             TransportError: nobody could be reached; the reason of the last attempt.
         """
-        ladder = self._ladder(expected)
-        return self._descend(ladder.order(self._clock()), endpoints, expected)
+        names = self._ladder(expected).order(self._clock())
+        return self._link(names, endpoints, expected, self._timeout_s if timeout_s is None else timeout_s)
+
+    def look(self, endpoints: Sequence[Endpoint], expected: PeerId | None, call: Call[T], timeout_s: float) -> T:
+        """Have a look along the ladder with ``call``; blocks. Raises HandshakeRefused, TransportError.
+
+        The ladder does not learn from it: a look may have less time than a dial, and nobody depends on it.
+        """
+        ladder = self._ladders.get(expected) if expected is not None else None
+        names = (ladder or self._ladder(None)).order(self._clock())
+        _, found = self._descend(names, endpoints, expected, call, timeout_s, {})
+        return found
 
     def climb(self, peer: PeerLink) -> bool:
         """Try the transports above the one in use; True when one of them took over. Blocks."""
         names = self._ladder(peer.peer_id).above(peer.link.transport, self._clock())
         try:
-            self._descend(names, peer.record.endpoints, peer.peer_id)
+            self._link(names, peer.record.endpoints, peer.peer_id, self._timeout_s)
         except (TransportError, HandshakeRefused):
             return False
         return True
@@ -101,40 +116,70 @@ class Dialling:
             self._ladders[peer_id] = Ladder(list(self._transports), self._breaker)
         return self._ladders[peer_id]
 
-    def _descend(self, names: Sequence[str], endpoints: Sequence[Endpoint], expected: PeerId | None) -> PeerId:
+    def _link(self, names: Sequence[str], endpoints: Sequence[Endpoint], expected: PeerId | None, timeout_s: float) -> PeerId:
+        failed: _Failures = {}
+        name, found = self._descend(names, endpoints, expected, self._link_call, timeout_s, failed)
+        if isinstance(found, EnoughLinks):
+            self._worked(found.record.peer_id, name, failed)
+            raise found
+        self._worked(found, name, failed)
+        return found
+
+    def _link_call(
+        self, transport: Transport, endpoint: Endpoint, expected: PeerId | None, rung: int, share_s: float
+    ) -> PeerId | EnoughLinks:
+        try:
+            return self._call(transport, endpoint, expected, rung, share_s)
+        except EnoughLinks as enough:
+            # This way leads to the peer: no other one leads further.
+            return enough
+        except TransportError as error:
+            self._events.emit(e.DialFailed(str(endpoint), transport.name, str(error)))
+            raise
+
+    def _descend(
+        self,
+        names: Sequence[str],
+        endpoints: Sequence[Endpoint],
+        expected: PeerId | None,
+        call: Call[T],
+        timeout_s: float,
+        failed: _Failures,
+    ) -> tuple[str, T]:
+        """Try one transport after the other; returns which one led to an answer. What failed before it is in ``failed``."""
         failure: PeerError = PeerUnreachable("no transport of this node can dial its addresses now")
-        failed: dict[str, list[TransportError]] = {}
         refused: set[Endpoint] = set()
-        give_up_at = self._clock() + self._timeout_s
-        for transport, endpoint in self._attempts(names, endpoints):
-            if endpoint in refused:
-                continue
-            if self._clock() >= give_up_at:
-                break
-            try:
-                peer_id = self._call(transport, endpoint, expected, self._rungs[transport.name])
-            except TransportError as error:
-                failure = error
-                failed.setdefault(transport.name, []).append(error)
-                self._note(transport, endpoint, error)
-            except HandshakeRefused as error:
-                # Somebody else may live at a private address of its; the other addresses may still be right.
-                failure = error
-                refused.add(endpoint)
-            else:
-                self._worked(peer_id, transport.name, failed)
-                return peer_id
+        give_up_at = self._clock() + timeout_s
+        ways = self._ways(names, endpoints)
+        for place, (transport, addresses) in enumerate(ways):
+            began_at = self._clock()
+            # Many addresses that do not answer must not cost the transports below all of the time.
+            next_at = began_at + (give_up_at - began_at) / (len(ways) - place)
+            for endpoint in addresses:
+                left_s = next_at - self._clock()
+                if left_s <= 0 or endpoint in refused:
+                    continue
+                try:
+                    return transport.name, call(transport, endpoint, expected, self._rungs[transport.name], left_s)
+                except TransportError as error:
+                    failure = error
+                    failed.setdefault(transport.name, []).append(error)
+                    self.errors[transport.name, type(error).__name__] += 1
+                except HandshakeRefused as error:
+                    # Somebody else may live at a private address of its; the other addresses may still be right.
+                    failure = error
+                    refused.add(endpoint)
         raise failure
 
-    def _attempts(self, names: Sequence[str], endpoints: Sequence[Endpoint]) -> list[tuple[Transport, Endpoint]]:
-        transports = [self._transports[name] for name in names]
-        return [
-            (transport, endpoint) for transport in transports for endpoint in endpoints if endpoint.scheme in transport.schemes
-        ]
-
-    def _note(self, transport: Transport, endpoint: Endpoint, error: TransportError) -> None:
-        self.errors[transport.name, type(error).__name__] += 1
-        self._events.emit(e.DialFailed(str(endpoint), transport.name, str(error)))
+    def _ways(self, names: Sequence[str], endpoints: Sequence[Endpoint]) -> list[tuple[Transport, list[Endpoint]]]:
+        """The transports that lead to the peer, and where each of them dials."""
+        ordered = in_dialling_order(endpoints, self._own_hosts)
+        ways = []
+        for transport in (self._transports[name] for name in names):
+            addresses = [endpoint for endpoint in ordered if endpoint.scheme in transport.schemes]
+            if addresses:
+                ways.append((transport, addresses))
+        return ways
 
     def _worked(self, peer_id: PeerId, name: str, failed: Mapping[str, Sequence[TransportError]]) -> None:
         ladder = self._ladder(peer_id)

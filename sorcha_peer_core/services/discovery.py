@@ -1,310 +1,366 @@
-"""Finding peers and staying linked to them: bootstrap, exchange of signed records, dialling, the peer table."""
+"""Discovery in real time: one greenlet owns the machine that decides, others carry out what it orders."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import inf
-from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
-from apscheduler.schedulers.gevent import GeventScheduler
+import gevent
+from gevent.event import AsyncResult
 from gevent.event import Event as Signal
 
 from sorcha_peer_core.errors import StoreError, TransportError
 from sorcha_peer_core.model.ids import PeerId, short
-from sorcha_peer_core.model.messages import Goodbye, Message, Peers, PeersRequest
-from sorcha_peer_core.model.peer import BootstrapEntry, PeerRecord, PeerRow, parse_bootstrap
-from sorcha_peer_core.protocol.retry import backoff_s
+from sorcha_peer_core.model.messages import Farewell, Message, Peers, PeersRequest
+from sorcha_peer_core.model.peer import BootstrapEntry, PeerRecord, PeerRow
+from sorcha_peer_core.protocol.discovery_host import Check, Contact, DiscoveryHost, Failure
 from sorcha_peer_core.services.security import is_genuine
-from sorcha_peer_core.services.session import DialledItself, HandshakeRefused
+from sorcha_peer_core.services.session import DialledItself, EnoughLinks, HandshakeRefused
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.config import PeerDiscoverySection
+    from sorcha_peer_core.model.events import Event
+    from sorcha_peer_core.protocol.discovery import Discovery
     from sorcha_peer_core.protocol.membership import Membership
     from sorcha_peer_core.services.links import Links
     from sorcha_peer_core.services.native import NativeThread
     from sorcha_peer_core.services.peer_link import PeerLink
+    from sorcha_peer_core.services.schedule import Schedule
     from sorcha_peer_core.services.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
-_RECORDS_PER_FRAME = 50
+T = TypeVar("T")
+
+_FEEL_INTERVAL_S = 15.0
+_MAINTAIN_INTERVAL_S = 60.0
 _SAVE_INTERVAL_S = 10.0
-_IDLE_S = 30.0
-_FIRST_RETRY_S = 1.0
-_REQUEST_PAUSE_S = 1.0
-"""A peer that asks more often whom this node knows is not answered: a short question, a long answer."""
+_BUSY = 2.0
+"""The machine is, when limits of time are stretched by so much."""
+_TURN_PAUSE_S = 0.05
+_TURN_ITEMS = 256
+"""Work done before other greenlets get a turn."""
 
 
-class PeerTable(NamedTuple):
-    """How the peer table is kept; both calls block and may raise StoreError."""
+class Disk(NamedTuple):
+    """Where the peer table is kept; both calls block and may raise StoreError."""
 
     save: Callable[[Sequence[PeerRow]], None]
     forget: Callable[[Sequence[PeerId]], None]
 
 
-@dataclass(slots=True)
-class _Bootstrap:
-    """A configured first contact and how it went so far."""
+class Limits(NamedTuple):
+    """Of what is done at a time, and for how long."""
 
-    entry: BootstrapEntry
-    peer_id: PeerId | None = None
-    is_self: bool = False
-    failures: int = 0
-    dial_at: float = 0.0
-    dialling: bool = False
+    look_timeout_s: float = 30.0
+    most_dials: int = 10
+    stretch: Callable[[], float] = lambda: 1.0
+    """By how much limits of time are longer than usual: this machine may be slow."""
 
 
-class Discovery:
-    """Keeps a node linked to as many peers as its strategy wants."""
+class DiscoveryService:
+    """The machine's host: an inbox for what happens, a greenlet for each dial and look, signatures on a native thread."""
 
     def __init__(
         self,
-        config: PeerDiscoverySection,
-        membership: Membership,
+        build: Callable[[DiscoveryHost], Discovery],
         links: Links,
         supervisor: Supervisor,
         thread: NativeThread,
         *,
-        links_wanted: Callable[[int], int],
-        table: PeerTable,
-        rng: Random,
+        disk: Disk,
+        emit: Callable[[Event], None],
+        limits: Limits = Limits(),  # noqa: B008 - it is a constant
     ) -> None:
-        self._config = config
-        self._bootstrap = [_Bootstrap(parse_bootstrap(text)) for text in config.bootstrap_nodes]
-        self._membership = membership
+        """``build`` makes the machine for this host; ``thread`` checks signatures."""
+        self._limits = limits
+        self._stretch = limits.stretch
+        self._dials = 0
+        """Dials under way."""
         self._links = links
         self._supervisor = supervisor
         self._thread = thread
-        self._links_wanted = links_wanted
-        self._table = table
-        self._rng = rng
+        self._disk = disk
+        self._emit = emit
+        self._machine = build(self)
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._questions: deque[Callable[[], None]] = deque()
+        """Commands whose outcome somebody waits for."""
         self._signal = Signal()
+        self._owned = False
+        """Whether the machine has its greenlet; before and after, whoever calls owns it."""
         self._stopping = False
-        self._first_seen_at: dict[PeerId, int] = {}
-        self._last_seen_at: dict[PeerId, int] = {}
-        self._unsaved: set[PeerId] = set()
-        self._learning: Counter[PeerId] = Counter()
-        """Records of each source whose signatures are being checked."""
-        self._answered_at: dict[PeerId, float] = {}
-        # A hub that was busy, or a machine that slept, makes up for a missed run with one.
-        self._scheduler = GeventScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True})
-        self.last_discovery_at: int | None = None
-        """Unix seconds at which a peer last told whom it knows."""
+        self._told = (0, 0)
         self.on_change: Callable[[], None] = lambda: None
-        """Called when somebody became known, linked or lost."""
+        """Called when there are more or fewer peers that are linked or counted as alive."""
+        self.rtt_of_link: Callable[[PeerLink], float | None] = lambda peer: None
+        """The smoothed round trip of a link."""
 
     # Life.
 
-    def restore(self, rows: Sequence[PeerRow]) -> None:
-        """Take the peer table of an earlier run: with it a node rejoins without any bootstrap node."""
-        for row in rows:
-            self._first_seen_at[row.record.peer_id] = row.first_seen_at
-            self._last_seen_at[row.record.peer_id] = row.last_seen_at
-            self._membership.learned(row.record, time.monotonic())
-
-    def start(self) -> None:
-        """Begin to dial, and to refresh and save now and then."""
+    def start(
+        self, rows: Sequence[PeerRow], schedule: Schedule, refresh_interval_s: float, anchors: Sequence[PeerId] = ()
+    ) -> None:
+        """Begin, with the peer table of an earlier run: with it a node rejoins without any bootstrap node."""
+        schedule.every(refresh_interval_s, "refresh the peer list", lambda: self._ask_owner(self._machine.refresh))
+        schedule.every(_FEEL_INTERVAL_S, "send feelers", lambda: self._ask_owner(self._feel))
+        schedule.every(_MAINTAIN_INTERVAL_S, "maintain the peer table", lambda: self._ask_owner(self._maintain))
+        schedule.every(_SAVE_INTERVAL_S, "save the peer table", self.save_table)
+        self._machine.start(rows, time.monotonic(), _unix_s(), anchors)
+        self._owned = True
         self._supervisor.spawn_vital("discovery", self._run)
-        self._scheduler.add_job(self.refresh, "interval", seconds=self._config.refresh_interval_s, id="refresh")
-        self._scheduler.add_job(self.save_table, "interval", seconds=_SAVE_INTERVAL_S, id="save peer table")
-        self._scheduler.start()
 
     def stop(self) -> None:
         """Dial no more."""
+        # Until now all that is linked was there.
+        self.members.review(_unix_s())
         self._stopping = True
         self._signal.set()
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
-
-    def refresh(self) -> None:
-        """Ask every linked peer whom it knows."""
-        self._links.broadcast(PeersRequest(self._config.max_peers_in_list))
 
     def save_table(self) -> None:
-        """Write what changed in the peer table since the last time; blocks on the store. What fails is tried next time."""
-        changed, self._unsaved = self._unsaved, set()
-        rows = [row for row in map(self._row, changed) if row is not None]
-        gone = [peer_id for peer_id in self._first_seen_at if self._is_gone(peer_id)]
+        """Write what changed in the peer table since the last time; blocks. What fails is tried next time. Raises StoreError."""
+        rows, gone = self._ask_owner(lambda: self.members.take_changes(self.is_bootstrap))
         try:
             if rows:
-                self._table.save(rows)
+                self._disk.save(rows)
             if gone:
-                self._table.forget(gone)
-        except StoreError as error:
-            self._unsaved |= changed
-            log.warning("the peer table was not saved: %s", error)
-            return
-        for peer_id in gone:
-            self._first_seen_at.pop(peer_id, None)
-            self._last_seen_at.pop(peer_id, None)
+                self._disk.forget(gone)
+        except StoreError:
+            self.members.not_saved(rows, gone)
+            raise
+
+    # What others read.
+
+    @property
+    def members(self) -> Membership:
+        """Whom this node knows."""
+        return self._machine.members
+
+    @property
+    def state(self) -> str:
+        """online | degraded | offline"""
+        return self._machine.standing.name
+
+    @property
+    def last_discovery_at(self) -> int | None:
+        """Unix seconds at which a peer last told whom it knows."""
+        return self._machine.last_discovery_at
 
     def last_seen_at(self, peer_id: PeerId) -> int:
         """Unix seconds of the last contact; now for a linked peer, 0 for one never met."""
-        if peer_id in self._links.peers:
-            return int(time.time())
-        return self._last_seen_at.get(peer_id, 0)
+        member = self.members.get(peer_id)
+        if member is None:
+            return 0
+        return _unix_s() if member.linked else member.entry.last_seen_at
 
     def is_bootstrap(self, peer_id: PeerId) -> bool:
         """Whether this peer answered at a configured first contact."""
-        return any(bootstrap.peer_id == peer_id for bootstrap in self._bootstrap)
+        return self._machine.bootstrap.is_first_contact(peer_id)
+
+    @property
+    def anchors(self) -> Sequence[PeerId]:
+        """With whom to begin after a restart."""
+        return self._machine.linking.anchors
+
+    def coming(self) -> int:
+        """How many links the dials under way may become."""
+        return self._machine.linking.coming
+
+    def newcomers(self) -> Sequence[PeerRecord]:
+        """Whom to tell those for whom this node has no room."""
+        return self._machine.telling.newcomers(time.monotonic(), _unix_s())
+
+    def counters(self) -> dict[str, float]:
+        """What was done, and what was not taken, since the start."""
+        machine = self._machine
+        refusals = (machine.checking.refused, machine.telling.refused, machine.members.refused)
+        counts = machine.linking.counts
+        return {
+            "discovery_looks": counts["looks"],
+            "discovery_links_shed": counts["shed"] + counts["improved"],
+            "discovery_refused": sum(sum(reasons.values()) for reasons in refusals),
+            "discovery_displaced": machine.members.displaced,
+            "discovery_pauses": machine.pauses,
+        }
 
     # What happens.
 
-    def linked(self, peer: PeerLink) -> None:
-        """A link came up: its record is proved, others should hear of it, and it is asked whom it knows."""
-        now = time.monotonic()
-        is_new = self._membership.learned(peer.record, now)
-        self._membership.linked(peer.peer_id)
-        self._note_seen(peer.peer_id)
-        self._links.send(peer.peer_id, PeersRequest(self._config.max_peers_in_list))
-        if is_new:
-            self._links.broadcast(Peers((peer.record,)), but=(peer.peer_id,))
-        self._changed()
+    def can_dial(self, schemes: Sequence[str]) -> None:
+        """This node dials endpoints of these schemes and no others."""
+        self._post(lambda: self.members.can_dial(schemes))
 
-    def unlinked(self, peer_id: PeerId) -> None:
-        """The last link to a peer is gone."""
-        self._note_seen(peer_id)
-        self._answered_at.pop(peer_id, None)
-        self._membership.unlinked(peer_id, time.monotonic())
-        self._changed()
+    def linked(self, peer: PeerLink) -> None:
+        """A link came up; does not block."""
+        record, host = peer.record, peer.link.remote.host
+        self._post(lambda: self._machine.linked(record, host, time.monotonic(), _unix_s()))
+
+    def unlinked(self, peer_id: PeerId, farewell: Farewell) -> None:
+        """The last link to a peer is gone; does not block."""
+        self._post(lambda: self._machine.unlinked(peer_id, farewell, time.monotonic(), _unix_s()))
 
     def received(self, peer_id: PeerId, message: Message) -> None:
         """A message about peers; does not block."""
-        if isinstance(message, PeersRequest):
-            self._tell(peer_id, message.most)
-        elif isinstance(message, Peers):
-            self.last_discovery_at = int(time.time())
-            # Nobody honest tells more than a list holds: what goes beyond it is not worth the checking.
-            room = self._config.max_peers_in_list - self._learning[peer_id]
-            news = [record for record in message.records if self._membership.is_news(record)][: max(room, 0)]
-            if news:
-                self._learning[peer_id] += len(news)
-                self._supervisor.spawn("peer records", self._learn, peer_id, news)
-        elif isinstance(message, Goodbye):
-            log.info("peer %s says goodbye: %s", short(peer_id), message.reason)
+        self._post(lambda: self._machine.received(peer_id, message, time.monotonic(), _unix_s()))
 
-    def _tell(self, peer_id: PeerId, most: int) -> None:
-        now = time.monotonic()
-        if now - self._answered_at.get(peer_id, -inf) < _REQUEST_PAUSE_S:
-            return
-        self._answered_at[peer_id] = now
-        records = self._membership.records(min(most, self._config.max_peers_in_list))
-        others = [record for record in records if record.peer_id != peer_id]
-        # Also with nobody to tell of: an answer is an answer.
-        for at in range(0, max(1, len(others)), _RECORDS_PER_FRAME):
-            self._links.send(peer_id, Peers(tuple(others[at : at + _RECORDS_PER_FRAME])))
+    def first_contacts(self, entries: Sequence[BootstrapEntry]) -> None:
+        """A source told of first contacts; does not block."""
+        self._post(lambda: self._machine.first_contacts(entries, time.monotonic()))
+
+    def hurry(self) -> None:
+        """This machine is in another network than before: what failed until now says nothing any more."""
+        self._post(lambda: self._machine.hurry(time.monotonic()))
+
+    # DiscoveryHost.
+
+    def dial(self, contact: Contact) -> None:
+        """Dial in a greenlet of its own."""
+        self._supervisor.spawn(_name_of("dial", contact), self._dial, contact)
+
+    def look(self, contact: Contact, ask: int) -> None:
+        """Look in a greenlet of its own."""
+        self._supervisor.spawn(_name_of("look at", contact), self._look, contact, ask)
+
+    def hang_up(self, peer_id: PeerId, reason: str, farewell: Farewell) -> None:
+        """Say goodbye and close."""
+        self._links.hang_up(peer_id, reason, farewell)
+
+    def ask(self, peer_id: PeerId, most: int) -> None:
+        """Queue the question."""
+        self._links.send(peer_id, PeersRequest(most))
+
+    def tell(self, peer_ids: Sequence[PeerId], records: Sequence[PeerRecord]) -> None:
+        """Queue one frame, encoded once, for each of them."""
+        message = Peers(tuple(records))
+        for peer_id in peer_ids:
+            self._links.send(peer_id, message)
+
+    def check(self, check: Check) -> None:
+        """Check signatures on the native thread."""
+        self._supervisor.spawn("peer records", self._check, check)
+
+    def learned(self, records: Sequence[PeerRecord]) -> None:
+        """The links take over what linked peers say of themselves now."""
+        self._links.learned(records)
+
+    def rtt_s(self, peer_id: PeerId) -> float | None:
+        """From the probes of the link."""
+        peer = self._links.peers.get(peer_id)
+        return None if peer is None else self.rtt_of_link(peer)
+
+    def emit(self, event: Event) -> None:
+        """Tell everybody who listens."""
+        self._emit(event)
+
+    # The greenlet that owns the machine.
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                for _ in range(min(len(self._inbox), _TURN_ITEMS)):
+                    self._inbox.popleft()()
+                while self._questions:
+                    self._questions.popleft()()
+                due_s = self._machine.tick(time.monotonic(), _unix_s())
+                self._tell_of_changes()
+                if self._inbox or self._questions:
+                    gevent.sleep(0)
+                    continue
+                self._signal.clear()
+                self._signal.wait(max(0.0, due_s - time.monotonic()))
+        finally:
+            self._owned = False
+            self._inbox.clear()
+            while self._questions:
+                self._questions.popleft()()
+
+    def _tell_of_changes(self) -> None:
+        now = len(self.members.linked), self.members.live
+        if now != self._told:
+            self._told = now
+            self.on_change()
+
+    def _post(self, command: Callable[[], None]) -> None:
+        if not self._stopping:
+            self._inbox.append(command)
+            self._signal.set()
+
+    def _ask_owner(self, command: Callable[[], T]) -> T:
+        """Have the owner do it, and wait; without an owner it is done at once."""
+        if not self._owned:
+            return command()
+        result: AsyncResult[T] = AsyncResult()
+
+        def answer() -> None:
+            try:
+                result.set(command())
+            except BaseException as error:
+                result.set_exception(error)
+                raise
+
+        self._questions.append(answer)
+        self._signal.set()
+        return cast("T", result.get())
+
+    def _feel(self) -> None:
+        # On a machine that is busy a look measures the machine, and makes it busier.
+        if self._stretch() < _BUSY:
+            self._machine.feel(time.monotonic())
+
+    def _maintain(self) -> None:
+        self._machine.maintain(_unix_s())
 
     # Greenlets.
 
-    def _learn(self, source: PeerId, records: Sequence[PeerRecord]) -> None:
+    def _dial(self, contact: Contact) -> None:
+        machine = self._machine
+        self._wait_for_turn()
+        timeout_s = None if contact.timeout_s is None else contact.timeout_s * self._stretch()
         try:
-            genuine = self._thread.call(lambda: [record for record in records if is_genuine(record)])
-        finally:
-            self._learning[source] -= len(records)
-            if not self._learning[source]:
-                del self._learning[source]
-        network_id = self._links.network_id
-        now = time.monotonic()
-        fresh = [r for r in genuine if r.network_id == network_id and self._membership.learned(r, now)]
-        if fresh:
-            for record in fresh:
-                self._first_seen_at.setdefault(record.peer_id, int(time.time()))
-                self._unsaved.add(record.peer_id)
-            self._links.learned(fresh)
-            self._links.broadcast(Peers(tuple(fresh)), but=(source,))
-            self._changed()
-
-    def _run(self) -> None:
-        while not self._stopping:
-            now = time.monotonic()
-            for bootstrap in self._bootstrap:
-                if self._should_dial(bootstrap, now):
-                    bootstrap.dialling = True
-                    self._supervisor.spawn(f"dial {bootstrap.entry.endpoint}", self._dial_bootstrap, bootstrap)
-            wanted = self._links_wanted(self._membership.hopeful)
-            for peer_id in self._membership.to_dial(now, wanted, self._config.max_concurrent_discoveries):
-                self._membership.dialling(peer_id)
-                self._supervisor.spawn(f"dial {short(peer_id)}", self._dial_member, peer_id)
-            self._signal.wait(self._pause_s(now))
-            self._signal.clear()
-
-    def _should_dial(self, bootstrap: _Bootstrap, now: float) -> bool:
-        return self._is_needed(bootstrap) and bootstrap.dial_at <= now
-
-    def _is_needed(self, bootstrap: _Bootstrap) -> bool:
-        """A first contact has done its part once it answered, until nobody is linked any more."""
-        if bootstrap.is_self or bootstrap.dialling:
-            return False
-        return bootstrap.peer_id is None or not self._links.peers
-
-    def _dial_bootstrap(self, bootstrap: _Bootstrap) -> None:
-        entry = bootstrap.entry
-        try:
-            bootstrap.peer_id = self._links.dial([entry.endpoint], entry.peer_id)
-            bootstrap.failures, bootstrap.dial_at = 0, time.monotonic() + _FIRST_RETRY_S
-            self._unsaved.add(bootstrap.peer_id)
+            peer_id = self._links.dial(contact.endpoints, contact.expected, timeout_s)
+        except EnoughLinks as enough:
+            record, records = enough.record, enough.records
+            self._post(lambda: machine.turned_away(contact, record, records, time.monotonic(), _unix_s()))
         except (TransportError, HandshakeRefused) as error:
-            self._bootstrap_failed(bootstrap, error)
+            failure = self._failure(contact, error)
+            self._post(lambda: machine.dial_failed(contact, failure, time.monotonic(), _unix_s()))
+        else:
+            self._post(lambda: machine.dialled(contact, peer_id, time.monotonic(), _unix_s()))
         finally:
-            bootstrap.dialling = False
-            self._signal.set()
+            self._dials -= 1
 
-    def _bootstrap_failed(self, bootstrap: _Bootstrap, error: Exception) -> None:
-        endpoint = bootstrap.entry.endpoint
-        bootstrap.is_self = isinstance(error, DialledItself) or self._links.is_own(endpoint)
-        if bootstrap.is_self:
-            return
-        if bootstrap.failures == 0:
-            log.warning("the bootstrap node %s does not answer (%s); trying again until it does", endpoint, error)
-        pause_s = backoff_s(bootstrap.failures, _FIRST_RETRY_S, self._config.retry_interval_s, self._rng)
-        bootstrap.failures += 1
-        bootstrap.dial_at = time.monotonic() + pause_s
+    def _wait_for_turn(self) -> None:
+        # Many handshakes side by side on a busy machine are all late; a few after the other are in time.
+        while self._dials >= max(1, int(self._limits.most_dials / self._stretch())):
+            gevent.sleep(_TURN_PAUSE_S)
+        self._dials += 1
 
-    def _dial_member(self, peer_id: PeerId) -> None:
-        member = self._membership.get(peer_id)
+    def _look(self, contact: Contact, ask: int) -> None:
+        machine = self._machine
         try:
-            if member is not None and peer_id not in self._links.peers:
-                self._links.dial(member.record.endpoints, peer_id)
+            found = self._links.look(contact.endpoints, contact.expected, ask=ask, timeout_s=self._limits.look_timeout_s)
         except (TransportError, HandshakeRefused) as error:
-            self._membership.dial_failed(peer_id, time.monotonic())
-            log.debug("could not link to peer %s: %s", short(peer_id), error)
-            self._unsaved.add(peer_id)
-            self.on_change()
-        finally:
-            self._membership.dial_over(peer_id)
-            self._signal.set()
+            failure = self._failure(contact, error)
+            self._post(lambda: machine.look_failed(contact, failure, time.monotonic(), _unix_s()))
+        else:
+            record, rtt_s, records = found.record, found.rtt_s, found.records
+            self._post(lambda: machine.looked(contact, record, rtt_s, records, time.monotonic(), _unix_s()))
 
-    def _pause_s(self, now: float) -> float:
-        waiting = [bootstrap.dial_at for bootstrap in self._bootstrap if self._is_needed(bootstrap)]
-        next_dial_at = self._membership.next_dial_at()
-        if next_dial_at is not None:
-            waiting.append(next_dial_at)
-        # What is due and was not dialled waits for a link or a dial to end, which sets the signal.
-        return min([at - now for at in waiting if at > now], default=_IDLE_S)
+    def _failure(self, contact: Contact, error: TransportError | HandshakeRefused) -> Failure:
+        if contact.expected is not None:
+            log.debug("peer %s could not be reached: %s", short(contact.expected), error)
+        itself = isinstance(error, DialledItself) or any(map(self._links.is_own, contact.endpoints))
+        return Failure(str(error), itself, getattr(error, "farewell", Farewell.UNSAID))
 
-    def _changed(self) -> None:
-        self.on_change()
-        self._signal.set()
+    def _check(self, check: Check) -> None:
+        genuine = self._thread.call(lambda: [is_genuine(record) for record in check.records])
+        self._post(lambda: self._machine.checked(check, genuine, time.monotonic(), _unix_s()))
 
-    # The peer table.
 
-    def _note_seen(self, peer_id: PeerId) -> None:
-        self._last_seen_at[peer_id] = int(time.time())
-        self._first_seen_at.setdefault(peer_id, self._last_seen_at[peer_id])
-        self._unsaved.add(peer_id)
+def _unix_s() -> int:
+    return int(time.time())
 
-    def _is_gone(self, peer_id: PeerId) -> bool:
-        return self._membership.get(peer_id) is None and peer_id not in self._links.peers
 
-    def _row(self, peer_id: PeerId) -> PeerRow | None:
-        member = self._membership.get(peer_id)
-        if member is None:
-            return None
-        seen_at = self.last_seen_at(peer_id)
-        first_seen_at = self._first_seen_at.get(peer_id, seen_at)
-        return PeerRow(member.record, first_seen_at, seen_at, member.failures, self.is_bootstrap(peer_id))
+def _name_of(what: str, contact: Contact) -> str:
+    return f"{what} {short(contact.expected) if contact.expected else contact.endpoints[0]}"

@@ -66,6 +66,8 @@ class Driver:
         self._room = Signal()
         self._room.set()
         self._backlog_bytes = 0
+        self._kept_waiting: list[int] = []
+        """Peers of which something is here that there is no room for yet, once for each of their links."""
         self._outlets: dict[int, Outlet] = {}
         self._dirty: set[int] = set()
         self._last_message: m.Message | None = None
@@ -100,8 +102,8 @@ class Driver:
 
     def received(self, peer: int, messages: Sequence[m.Message], size: int) -> None:
         """Messages of one batch of ``size`` bytes from a linked peer; blocks while too much is waiting."""
-        while not self._room.is_set() and not self._stopping:
-            self._room.wait()
+        if not self._room.is_set():
+            self._wait_for_room(peer)
         self._hold(size)
         self.post(self._on_received, peer, messages, size)
 
@@ -137,6 +139,9 @@ class Driver:
                 function, args = self._inbox.popleft()
                 function(*args)
             now = time.monotonic()
+            # Nor must whoever waits because of this node seem silent.
+            for peer in set(self._kept_waiting):
+                self.core.heard(peer, now)
             while self._timers and self._timers[0][0] <= now:
                 self.core.timer(heapq.heappop(self._timers)[2], now)
             self._wake_senders()
@@ -294,6 +299,14 @@ class Driver:
                 outlet.wake(apart_s)
         self._dirty.clear()
 
+    def _wait_for_room(self, peer: int) -> None:
+        self._kept_waiting.append(peer)
+        try:
+            while not self._room.is_set() and not self._stopping:
+                self._room.wait()
+        finally:
+            self._kept_waiting.remove(peer)
+
     def _hold(self, size: int) -> None:
         self._backlog_bytes += size
         if self._backlog_bytes > _BACKLOG_BYTES:
@@ -305,4 +318,4 @@ class Driver:
             self._room.set()
 
 
-_ASIDE = frozenset({m.Peers, m.PeersRequest, m.Goodbye})
+_ASIDE = frozenset({m.Peers, m.PeersRequest, m.Goodbye, m.DialBack, m.DialledBack})

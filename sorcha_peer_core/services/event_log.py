@@ -52,6 +52,13 @@ def _link_sentence(event: e.PeerLinked) -> str:
     return f"linked {way} peer {short(event.peer_id)} at {event.address} by {event.transport}"
 
 
+def _bootstrap_sentence(event: e.BootstrapFailed) -> str:
+    if len(event.reasons) == 1:
+        address, _, reason = event.reasons[0].partition(": ")
+        return f"the bootstrap node {address} does not answer ({reason}); trying again until it does"
+    return f"none of the {len(event.reasons)} bootstrap nodes answers ({'; '.join(event.reasons)}); trying again until one does"
+
+
 def _by(peer_id: PeerId | None) -> str:
     return f"peer {short(peer_id)}" if peer_id else "an unknown peer"
 
@@ -59,8 +66,22 @@ def _by(peer_id: PeerId | None) -> str:
 _SENTENCES: dict[type, Callable[[Any], tuple[int, str]]] = {
     e.PeerLinked: lambda event: (logging.INFO, _link_sentence(event)),
     e.PeerUnlinked: lambda event: (logging.INFO, f"lost the link to {_by(event.peer_id)}: {event.reason}"),
+    e.AddressChanged: lambda event: (
+        logging.INFO,
+        f"the node tells others to find it at {', '.join(event.addresses) or 'no address: it can only dial'}; {event.cause}",
+    ),
+    e.ReachabilityChanged: lambda event: (
+        logging.INFO,
+        f"the reachability of the node is {event.reachability}: {event.cause}",
+    ),
+    e.BootstrapFailed: lambda event: (logging.WARNING, _bootstrap_sentence(event)),
+    e.PeerLost: lambda event: (
+        logging.INFO,
+        f"{_by(event.peer_id)} did not answer {event.failures} dials in a row and is not counted on any more",
+    ),
     e.StateChanged: lambda event: (logging.INFO, f"the node is {event.state}: {event.cause}"),
     e.HandshakeRefused: lambda event: (logging.WARNING, f"refused a link with {event.address}: {event.reason}"),
+    e.TurnedAway: lambda event: (logging.DEBUG, f"had no room for {_by(event.peer_id)} at {event.address}"),
     e.TransactionRejected: lambda event: (
         logging.WARNING,
         f"rejected transaction {short(event.tx_hash)} from {_by(event.peer_id)}: {event.reason}",

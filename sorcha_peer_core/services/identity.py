@@ -15,6 +15,7 @@ from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 from sorcha_peer_core.errors import StartError
 from sorcha_peer_core.model.ids import PeerId, peer_id_of
 from sorcha_peer_core.model.peer import Endpoint, PeerRecord
+from sorcha_peer_core.services.record_seq import RecordSeq
 from sorcha_peer_core.services.security import RECORD_DOMAIN
 from sorcha_peer_core.wire.records import encode_record
 
@@ -25,10 +26,12 @@ _SIGNATURE_BYTES = 64
 class Identity:
     """A private key and what follows from it."""
 
-    def __init__(self, seed: bytes) -> None:
+    def __init__(self, seed: bytes, seq: RecordSeq | None = None) -> None:
+        """``seq`` numbers the records over all runs; without one, those of this object are in order."""
         self.public_key, self._secret = crypto_sign_seed_keypair(seed)
         self.peer_id: PeerId = peer_id_of(self.public_key)
         self._last_seq = 0
+        self._seq = seq
 
     def sign(self, message: bytes) -> bytes:
         """Ed25519 signature (64 bytes); about 20 us, releases the GIL."""
@@ -43,15 +46,16 @@ class Identity:
         software: str,
         tls_keys: tuple[bytes, ...] = (),
     ) -> PeerRecord:
-        """This node's own signed record. ``seq`` is the time in milliseconds: a restart always says something newer."""
-        self._last_seq = seq = max(time.time_ns() // 1_000_000, self._last_seq + 1)
+        """This node's own signed record. ``seq`` is the time in milliseconds, or just above the last one. Blocks on the disk."""
+        now_ms = time.time_ns() // 1_000_000
+        self._last_seq = seq = self._seq.next(now_ms) if self._seq else max(now_ms, self._last_seq + 1)
         signed = encode_record(self.public_key, network_id, seq, endpoints, name, software, tls_keys)
         signature = self.sign(RECORD_DOMAIN + signed)
         return PeerRecord(self.peer_id, self.public_key, network_id, seq, endpoints, name, software, signed, signature, tls_keys)
 
 
 def load_or_create_identity(data_dir: Path) -> Identity:
-    """Read ``identity.key``, or make it (mode 0600) and the directory it lies in.
+    """Read ``identity.key``, or make it (mode 0600) and the directory it lies in; and which record it signed last.
 
     Raises:
         StartError: the directory or file cannot be read or written, or the file holds no Ed25519 key.
@@ -70,7 +74,7 @@ def load_or_create_identity(data_dir: Path) -> Identity:
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
         raise StartError(f"{path} holds a key of another kind; an identity is an Ed25519 key")
-    return Identity(key.private_bytes_raw())
+    return Identity(key.private_bytes_raw(), RecordSeq(data_dir))
 
 
 def _create(path: Path) -> None:

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import count
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import gevent
 from gevent.pool import Pool
 
-from sorcha_peer_core.errors import LinkClosed, LinkTimeout, RemoteProtocolError
+from sorcha_peer_core.errors import LinkClosed, RemoteProtocolError
 from sorcha_peer_core.model import events as e
 from sorcha_peer_core.model.handshake import Hello, Proof
+from sorcha_peer_core.model.hosts import family_of, plain_host
 from sorcha_peer_core.model.ids import PeerId, short
-from sorcha_peer_core.model.messages import Cursor, Goodbye, Message
+from sorcha_peer_core.model.messages import Cursor, Farewell, Goodbye, Message
 from sorcha_peer_core.protocol.breaker import BreakerConfig
 from sorcha_peer_core.services.dialling import Dialling
+from sorcha_peer_core.services.handshakes import Handshakes
 from sorcha_peer_core.services.link_choice import is_better, is_given_up
-from sorcha_peer_core.services.link_session import LinkSession, only_messages
+from sorcha_peer_core.services.link_session import LinkSession, goodbye_among, only_messages
+from sorcha_peer_core.services.looking import Look, Looked
 from sorcha_peer_core.services.peer_link import PeerLink
-from sorcha_peer_core.services.session import DialledItself, Handshake, HandshakeRefused, LocalSide
+from sorcha_peer_core.services.reaching import Reaching
+from sorcha_peer_core.services.session import LocalSide
+from sorcha_peer_core.services.visits import Visits
 from sorcha_peer_core.wire.codec import decode_batch, encode_frame
 
 if TYPE_CHECKING:
@@ -32,17 +39,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-HANDSHAKE_TIMEOUT_S = 5.0
-_LAST_WORDS_S = 0.5
+_FAREWELL_S = 1.0
+"""For what was queued before a goodbye, and the goodbye."""
 _NO_BREAKER = BreakerConfig(failures_to_open=1_000_000, open_s=0.0)
 _CLIMBS_AT_ONCE = 8
 """A peer whose better transports do not answer takes seconds: others need not wait behind it."""
 _LINGER_S = 2.0
 """A link that was replaced is still read for so long: frames may be under way in it."""
+_MOST_LINGERING = 3
+"""Links of one peer beside the one in use."""
 
 
 class Links:
-    """LinkEvents of all transports. Knows who is linked; ``linked`` and ``unlinked`` tell those who care."""
+    """LinkEvents of all transports. Knows who is linked, and tells those who care."""
 
     def __init__(
         self,
@@ -53,6 +62,8 @@ class Links:
         *,
         max_connections: int,
         cursor_of: Callable[[PeerId], Cursor | None],
+        own_hosts: Callable[[], Iterable[str]] = tuple,
+        stretch: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._local = local
         self._driver = driver
@@ -60,17 +71,30 @@ class Links:
         self._supervisor = supervisor
         self._max_connections = max_connections
         self._cursor_of = cursor_of
+        self._own_hosts = own_hosts
+        """The addresses of this machine."""
         self._transports: Sequence[Transport] = ()
-        self._rung_timeout_s = 2.0
-        self._dialling = Dialling((), _NO_BREAKER, self._call, events)
-        self._sessions: dict[Link, LinkSession] = {}
+        self._stretch = stretch
+        """By how much limits of time are longer than usual: this machine may be slow."""
+        self._handshakes = Handshakes(local, events, supervisor, self._admits, stretch)
+        self._visits = Visits(self._handshakes, events, supervisor, self._whom_to_tell)
         self._peers: dict[PeerId, PeerLink] = {}
+        self._open((), 2.0, _NO_BREAKER, 30.0)
         # Never given twice: an answer that was meant for somebody who left reaches nobody.
         self._indexes = count()
         self._closed_bytes = [0, 0]
         self._stopping = False
         self.on_linked: Callable[[PeerLink], None] = lambda _: None
-        self.on_unlinked: Callable[[PeerId], None] = lambda _: None
+        """A peer is linked; also called again when it seems to have restarted before its old link was over."""
+        self.on_unlinked: Callable[[PeerId, Farewell], None] = lambda peer_id, farewell: None
+        """The last link to a peer is gone; the farewell is what the peer said, UNSAID when it said nothing."""
+        self.on_observed: Callable[[PeerId, str, bool], None] = lambda peer_id, host, outbound: None
+        """A handshake is over, of a link or a look, in which the peer named the IP address from which it sees this node.
+        ``outbound``: this node dialled, so it is where its dials come from; otherwise it is what the peer dialled."""
+        self.coming: Callable[[], int] = lambda: 0
+        """How many links this node's own dials may still become: their places are not given to others."""
+        self.newcomers: Callable[[], Sequence[PeerRecord]] = tuple
+        """Whom to tell those who look and those for whom there is no room, at most 50; must not block."""
 
     # Life.
 
@@ -82,17 +106,28 @@ class Links:
         dial_timeout_s: float = 30.0,
     ) -> list[Endpoint]:
         """Listen on all transports, best first; returns where, each address once. Raises StartError."""
-        self._transports = list(transports)
-        self._rung_timeout_s = rung_timeout_s
-        self._dialling = Dialling(self._transports, breaker, self._call, self._events, timeout_s=dial_timeout_s)
+        self._open(list(transports), rung_timeout_s, breaker, dial_timeout_s)
         found = [endpoint for transport in self._transports for endpoint in transport.listen(self)]
         return list(dict.fromkeys(found))
 
+    def _open(self, transports: Sequence[Transport], rung_timeout_s: float, breaker: BreakerConfig, timeout_s: float) -> None:
+        self._transports = transports
+        self._reaching = Reaching(self, self._handshakes, self._supervisor, self._peers, lambda: rung_timeout_s * self._stretch())
+        self._dialling = Dialling(
+            transports, breaker, self._reaching.link, self._events, timeout_s=timeout_s, own_hosts=self._own_hosts
+        )
+
     def stop(self, grace_s: float) -> None:
-        """Close every link, stop listening."""
+        """Tell every peer that this node stops, close every link, stop listening."""
         self._stopping = True
-        # Side by side: each may need all of the grace.
-        gevent.joinall([gevent.spawn(transport.stop, grace_s) for transport in self._transports], raise_error=True)
+        begin_s = monotonic()
+        peers = list(self._peers.values())
+        for peer in peers:
+            self.hang_up(peer.peer_id, "this node stops", Farewell.STOPPING)
+        gevent.wait([peer.ended for peer in peers], timeout=min(_FAREWELL_S, grace_s / 2))
+        left_s = grace_s - (monotonic() - begin_s)
+        # Side by side: each may need all of what is left.
+        gevent.joinall([gevent.spawn(transport.stop, left_s) for transport in self._transports], raise_error=True)
 
     # Who is linked.
 
@@ -144,11 +179,41 @@ class Links:
                 self._events.emit(e.HandshakeRefused(str(link.remote), objection))
                 link.close(objection)
 
+    def hang_up(self, peer_id: PeerId, reason: str, farewell: Farewell = Farewell.UNSAID) -> None:
+        """Say goodbye to a linked peer, behind what waits for it already, and unlink it. Returns at once.
+
+        Within about a second it is over and ``on_unlinked`` was called, also for a peer that does not read.
+        """
+        peer = self._peers.get(peer_id)
+        if peer is not None:
+            peer.on_left = lambda: self._close_all(peer, reason)
+            peer.leave(encode_frame(Goodbye(reason, farewell)))
+            self._supervisor.spawn_later(_FAREWELL_S, "last words", self._close_all, peer, reason)
+
     # Dialling.
 
-    def dial(self, endpoints: Sequence[Endpoint], expected: PeerId | None) -> PeerId:
-        """Link to whoever answers at one of ``endpoints``; see Dialling."""
-        return self._dialling.dial(endpoints, expected)
+    def dial(self, endpoints: Sequence[Endpoint], expected: PeerId | None, timeout_s: float | None = None) -> PeerId:
+        """Link to whoever answers at one of ``endpoints``, by the best transport that works; blocks.
+
+        All of it takes at most ``timeout_s``; without one, as long as ``communication.connection_timeout_s`` says.
+
+        Raises:
+            EnoughLinks: it is the right one and has no room; the error has the records that it told instead. No failure.
+            HandshakeRefused: somebody answers, but not who is expected, or one side does not want the link.
+            TransportError: nobody could be reached; the reason of the last attempt.
+        """
+        return self._dialling.dial(endpoints, expected, timeout_s)
+
+    def look(self, endpoints: Sequence[Endpoint], expected: PeerId | None, *, ask: int = 0, timeout_s: float) -> Looked:
+        """See who answers at one of ``endpoints`` and how fast; with ``ask``, have it tell of so many peers. Blocks.
+
+        It is no link: nobody hears of it but the caller, and a link to the same peer stays what it is.
+
+        Raises:
+            HandshakeRefused: somebody answers, but not who is expected, or it does not let this node look now.
+            TransportError: nobody could be reached, or answered in time; the reason of the last attempt.
+        """
+        return self._dialling.look(endpoints, expected, partial(self._reaching.look, ask=ask), timeout_s)
 
     def climb(self) -> None:
         """Try a better transport for every peer that this node dialled by a lesser one, a few at a time; blocks."""
@@ -164,118 +229,112 @@ class Links:
 
     @property
     def connection_errors(self) -> Mapping[tuple[str, str], int]:
-        """Dials that failed, by transport and kind of error."""
+        """Dials and looks that failed, by transport and kind of error."""
         return self._dialling.errors
-
-    def _call(self, transport: Transport, endpoint: Endpoint, expected: PeerId | None, rung: int) -> PeerId:
-        link = transport.dial(endpoint, self, self._rung_timeout_s)
-        session = self._open(link, expected)
-        try:
-            link.send(encode_frame(session.handshake.first(rung, linked=expected in self._peers)))
-        except LinkClosed:
-            # Why, the other side may have said in a batch that is not delivered yet.
-            session.outcome.wait(_LAST_WORDS_S)
-            # It may have ended before it was known here, and then nothing else would forget it.
-            self._drop(link)
-            if not session.outcome.ready():
-                raise
-        peer_id = session.outcome.get()
-        assert isinstance(peer_id, str)
-        return PeerId(peer_id)
 
     # LinkEvents.
 
     def opened(self, link: Link) -> None:
         """Somebody dialled this node."""
-        if self._stopping or len(self._sessions) >= self._max_connections:
-            self._refuse(link, "this node has no room for another link")
-            return
-        self._open(link, None)
+        if self._stopping:
+            self._handshakes.refuse(link, "this node stops", Farewell.STOPPING)
+        else:
+            self._handshakes.receive(link)
 
     def received(self, link: Link, batch: bytes) -> None:
-        """A batch: a step of the handshake, or messages for the core."""
-        session = self._sessions.get(link)
+        """A batch: a step of the handshake, messages for the core, or a question of somebody who looks."""
+        session = self._handshakes.sessions.get(link)
         if session is None:
             return
         try:
-            messages: Sequence[Message | Hello | Proof] = decode_batch(batch)
-            if session.peer is None:
-                messages = self._shake_hands(session, messages)
-            peer = session.peer
-            if peer is not None and messages:
-                peer.received_bytes += len(batch)
-                self._driver.received(peer.index, only_messages(messages), len(batch))
-        except DialledItself as error:
-            self._dialled_itself(error)
-            self._turn_away(session, str(error))
+            self._receive(session, decode_batch(batch), len(batch))
         except RemoteProtocolError as error:
-            self._turn_away(session, str(error))
+            self._broke_the_rules(session, error)
         except LinkClosed as error:
-            self._end(session, str(error))
+            session.failed(error)
+            link.close(str(error))
 
     def closed(self, link: Link, reason: str) -> None:
         """The pipe has ended."""
-        session = self._drop(link)
+        session = self._handshakes.drop(link)
+        self._visits.over(link)
         if session is None:
             return
         session.failed(LinkClosed(f"the link was closed: {reason}"))
         peer = session.peer
         if peer is None or peer.link is not link:
             return
-        for other in self._sessions.values():
-            if other.peer is peer:
-                peer.switch(other.link, other.handshake.rung)
-                return
+        for other in self._sessions_of(peer):
+            peer.switch(other.link, other.handshake.rung)
+            return
         self._forget(peer, reason)
 
-    # Handshakes.
+    def _receive(self, session: LinkSession, messages: Sequence[Message | Hello | Proof], size: int) -> None:
+        if not session.outcome.ready():
+            rest = self._handshakes.go_on(session, messages)
+            if rest is None:
+                return
+            self._establish(session)
+            messages = rest
+        if session.look is not None:
+            for message in only_messages(messages):
+                session.look.received(message)
+        elif session.peer is not None and messages:
+            self._hand_in(session.peer, only_messages(messages), size)
 
-    def _open(self, link: Link, expected: PeerId | None) -> LinkSession:
-        handshake = Handshake(self._local, link.outbound, link.channel_binding, expected, link.remote_certificate)
-        session = LinkSession(link, handshake)
-        # A dialler has other transports to try: one that takes the dial and then carries nothing is passed over as soon.
-        timeout_s = min(HANDSHAKE_TIMEOUT_S, self._rung_timeout_s) if link.outbound else HANDSHAKE_TIMEOUT_S
-        session.deadline = self._supervisor.spawn_later(timeout_s, "handshake timeout", self._give_up, session)
-        self._sessions[link] = session
-        return session
+    def _hand_in(self, peer: PeerLink, messages: Sequence[Message], size: int) -> None:
+        peer.received_bytes += size
+        self._driver.received(peer.index, messages, size)
+        goodbye = goodbye_among(messages)
+        if goodbye is not None:
+            # The peer reads no more: to wait for its end of the link to close would only take longer.
+            peer.farewell = goodbye.farewell
+            self._close_all(peer, f"it says goodbye: {goodbye.reason}")
 
-    def _give_up(self, session: LinkSession) -> None:
-        if session.peer is None and self._drop(session.link) is not None:
-            session.failed(LinkTimeout("the handshake was not finished in time"))
-            session.link.close("the handshake was not finished in time")
+    def _broke_the_rules(self, session: LinkSession, error: RemoteProtocolError) -> None:
+        if session.peer is None and not isinstance(session.look, Look):
+            self._handshakes.turn_away(session, error)
+            return
+        # Another greenlet is in charge of what is sent, and may be blocked: only one may use a link at a time.
+        if session.peer is not None:
+            log.warning("peer %s broke the rules: %s", short(session.peer.peer_id), error)
+        session.failed(LinkClosed(str(error)))
+        session.link.close(str(error))
 
-    def _drop(self, link: Link) -> LinkSession | None:
-        session = self._sessions.pop(link, None)
-        if session is not None:
-            session.call_off_deadline()
-        return session
+    # From the handshake to the peer.
 
-    def _shake_hands(
-        self, session: LinkSession, messages: Sequence[Message | Hello | Proof]
-    ) -> Sequence[Message | Hello | Proof]:
-        """Go on with the handshake; returns what follows its end in the same batch."""
-        for at, message in enumerate(messages):
-            answer = session.handshake.receive(message)
-            if answer is not None:
-                session.link.send(encode_frame(answer))
-            if session.handshake.done:
-                self._establish(session)
-                return messages[at + 1 :]
-        return ()
+    def _admits(self, peer_id: PeerId) -> bool:
+        return peer_id in self._peers or len(self._peers) + self.coming() < self._max_connections
+
+    def _whom_to_tell(self) -> Sequence[PeerRecord]:
+        return self.newcomers()
 
     def _establish(self, session: LinkSession) -> None:
-        hello = session.handshake.remote
+        hello, handshake = session.handshake.remote, session.handshake
         assert hello is not None
+        peer_id = hello.record.peer_id
+        if family_of(hello.observed_host):
+            self.on_observed(peer_id, plain_host(hello.observed_host), session.link.outbound)
+        if handshake.is_look and session.link.outbound:
+            session.look = Look(session.link)
+        elif handshake.is_look or not (session.link.outbound or self._admits(peer_id)):
+            # The last place may have been taken while this one shook hands.
+            self._visits.begin(session, peer_id, wants_link=handshake.is_turned_away or not handshake.is_look)
+        else:
+            self._link(session, hello)
+        session.outcome.set(peer_id)
+
+    def _link(self, session: LinkSession, hello: Hello) -> None:
         record = hello.record
         peer = self._peers.get(record.peer_id)
         if peer is None:
             session.peer = self._link_up(session.link, record, hello.log_epoch, session.handshake.rung)
-        else:
-            session.peer = peer
-            peer.record, peer.tls_keys, peer.log_epoch = record, record.tls_keys, hello.log_epoch
-            self._choose(peer, session)
-        session.call_off_deadline()
-        session.outcome.set(record.peer_id)
+            return
+        session.peer = peer
+        peer.record, peer.tls_keys, peer.log_epoch = record, record.tls_keys, hello.log_epoch
+        self._choose(peer, session)
+        for lingering in [link for each in self._sessions_of(peer) if (link := each.link) is not peer.link][:-_MOST_LINGERING]:
+            lingering.close("too many links of one peer")
 
     def _choose(self, peer: PeerLink, session: LinkSession) -> None:
         """Two links to one peer: both sides keep the same one."""
@@ -289,6 +348,7 @@ class Links:
             # It may have restarted: nothing that was under way can be counted on, and its log may be another.
             self._driver.link_down(peer.index)
             self._tell_core(peer)
+            self.on_linked(peer)
         retired = old if keep_new else new
         # Two links of one dialler may come up here in another order than there: it decides, the listener waits longer.
         linger_s = _LINGER_S if retired.outbound else 2 * _LINGER_S
@@ -321,12 +381,6 @@ class Links:
             cursor = Cursor(peer.log_epoch, 0)
         self._driver.link_up(peer.index, peer, cursor)
 
-    def _dialled_itself(self, refusal: DialledItself) -> None:
-        # The dialling end would only hear that it was refused; nobody else can know its nonce.
-        for other in self._sessions.values():
-            if other.link.outbound and other.handshake.nonce == refusal.nonce:
-                other.failed(refusal)
-
     def _run_sender(self, peer: PeerLink) -> None:
         try:
             peer.run()
@@ -335,6 +389,13 @@ class Links:
             peer.close("internal error")
             raise
 
+    def _sessions_of(self, peer: PeerLink) -> list[LinkSession]:
+        return [session for session in self._handshakes.sessions.values() if session.peer is peer]
+
+    def _close_all(self, peer: PeerLink, reason: str) -> None:
+        for session in self._sessions_of(peer):
+            session.link.close(reason)
+
     def _forget(self, peer: PeerLink, reason: str) -> None:
         del self._peers[peer.peer_id]
         self._closed_bytes[0] += peer.sent_bytes
@@ -342,29 +403,4 @@ class Links:
         peer.end()
         self._driver.link_down(peer.index)
         self._events.emit(e.PeerUnlinked(peer.peer_id, reason))
-        self.on_unlinked(peer.peer_id)
-
-    def _turn_away(self, session: LinkSession, reason: str) -> None:
-        if session.peer is not None:
-            # Its sender is in charge of what is sent, and may be blocked: only one may use a link at a time.
-            log.warning("peer %s broke the rules: %s", short(session.peer.peer_id), reason)
-            session.link.close(reason)
-            return
-        self._events.emit(e.HandshakeRefused(str(session.link.remote), reason))
-        session.failed(HandshakeRefused(reason))
-        self._refuse(session.link, reason)
-
-    def _end(self, session: LinkSession, reason: str) -> None:
-        session.failed(LinkClosed(reason))
-        session.link.close(reason)
-
-    def _refuse(self, link: Link, reason: str) -> None:
-        # Whoever does not read must not hold the link open by that.
-        deadline = self._supervisor.spawn_later(HANDSHAKE_TIMEOUT_S, "refusal timeout", link.close, reason)
-        try:
-            link.send(encode_frame(Goodbye(reason)))
-        except LinkClosed:
-            log.debug("the refused link to %s was closed before it could be told why", link.remote)
-        finally:
-            deadline.kill(block=False)
-        link.close(reason)
+        self.on_unlinked(peer.peer_id, peer.farewell)

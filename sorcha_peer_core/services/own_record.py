@@ -32,5 +32,9 @@ class OwnRecord:
         self._tls_keys = tls_keys
         self.record = self._sign()
 
+    def renew(self) -> None:
+        """It says the same as before, and that the node still lives."""
+        self.record = self._sign()
+
     def _sign(self) -> PeerRecord:
         return self._identity.record(self._network_id, self._endpoints, self._name, self._software, self._tls_keys)

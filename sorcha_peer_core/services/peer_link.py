@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gevent.event import Event as Signal
 
 from sorcha_peer_core.errors import LinkClosed
+from sorcha_peer_core.model.messages import Farewell
 from sorcha_peer_core.protocol.sendqueue import SendQueue
 
 if TYPE_CHECKING:
@@ -41,10 +42,17 @@ class PeerLink:
         self.queue: SendQueue[bytes] = SendQueue(QUEUE_BYTES)
         self.sent_bytes = 0
         self.received_bytes = 0
+        self.farewell = Farewell.UNSAID
+        """What the peer said when it left."""
+        self.ended = Signal()
+        """Set when the peer is no longer linked."""
         self.on_given_up: Callable[[str], None] = lambda reason: None
+        self.on_left: Callable[[], None] = lambda: None
+        """Called when the last words are said."""
         self._signal = Signal()
         self._apart_s = 0.0
-        self._ended = False
+        self._last_words = b""
+        self._owed_bytes = 0
 
     def wake(self, apart_s: float = 0.0) -> None:
         """Something waits in the queue. ``apart_s``: how far apart batches leave, unless much waits."""
@@ -61,34 +69,50 @@ class PeerLink:
         self.on_given_up(reason)
         self.link.close(reason)
 
+    def leave(self, last_words: bytes) -> None:
+        """Send what waits now, then this frame, and nothing after it."""
+        if not self._last_words:
+            self._last_words, self._owed_bytes = last_words, self.queue.waiting_bytes
+            self._signal.set()
+
     def end(self) -> None:
         """Stop sending: the peer is no longer linked."""
-        self._ended = True
+        self.ended.set()
         self._signal.set()
 
     def run(self) -> None:
-        """Send until ``end``; the body of a greenlet. Frames gather while a pipe that is full holds up ``send``."""
-        while not self._ended:
+        """Send until ``end`` or the last words; the body of a greenlet. Frames gather while a full pipe holds up ``send``."""
+        while not self.ended.is_set():
             self._signal.wait()
             self._signal.clear()
-            while self.queue and not self._ended:
+            while self.queue and not self._has_said_all:
                 now = monotonic()
-                wait_s = self.queue.wait_s(now, self._apart_s)
+                wait_s = 0.0 if self._last_words else self.queue.wait_s(now, self._apart_s)
                 if wait_s:
                     # Not asleep: what comes meanwhile may be enough for a batch.
                     self._signal.wait(wait_s)
                     self._signal.clear()
-                else:
-                    self._send(b"".join(self.queue.take(BATCH_BYTES, now)))
+                    continue
+                batch = b"".join(self.queue.take(BATCH_BYTES, now))
+                self._owed_bytes -= len(batch)
+                self._send(batch)
+            if self._last_words:
+                self._send(self._last_words)
+                self.on_left()
+                return
+
+    @property
+    def _has_said_all(self) -> bool:
+        return self.ended.is_set() or (bool(self._last_words) and self._owed_bytes <= 0)
 
     def _send(self, batch: bytes) -> None:
-        while not self._ended:
+        while not self.ended.is_set():
             link = self.link
             try:
                 link.send(batch)
             except LinkClosed:
                 # Whether it arrived is not known; over the link that takes this one's place it goes once more.
-                while self.link is link and not self._ended:
+                while self.link is link and not self.ended.is_set():
                     self._signal.wait()
                     self._signal.clear()
             else:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from sorcha_peer_core.errors import RemoteProtocolError
 from sorcha_peer_core.interfaces.transport import MAX_BATCH_BYTES
-from sorcha_peer_core.model.handshake import NONCE_BYTES, PROTOCOL_VERSION, Hello, Proof, proof_text
+from sorcha_peer_core.model.handshake import NONCE_BYTES, PROTOCOL_VERSION, Hello, Proof, Purpose, proof_text
 from sorcha_peer_core.model.ids import PeerId, short
-from sorcha_peer_core.model.messages import Goodbye
+from sorcha_peer_core.model.messages import Farewell, Goodbye
 from sorcha_peer_core.services.security import is_genuine, is_signed_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sorcha_peer_core.model.messages import Message
     from sorcha_peer_core.model.peer import PeerRecord
@@ -25,6 +25,22 @@ if TYPE_CHECKING:
 
 class HandshakeRefused(RemoteProtocolError):
     """This peer is not linked, and why. A dialler need not try another transport: the answer would be the same."""
+
+    def __init__(self, reason: str, farewell: Farewell = Farewell.UNSAID) -> None:
+        super().__init__(reason)
+        self.farewell = farewell
+        """What the other side asks of whoever dialled it, if it was the other side that refused."""
+
+
+class EnoughLinks(HandshakeRefused):
+    """It is who it should be, and it has links enough: no failure of anybody. It told whom else to dial."""
+
+    def __init__(self, reason: str, record: PeerRecord, records: Sequence[PeerRecord]) -> None:
+        super().__init__(reason, Farewell.ENOUGH)
+        self.record = record
+        """Its own, proved by the handshake."""
+        self.records = records
+        """Those of others, hearsay as in any Peers: at most 50, and none when it was too busy to say."""
 
 
 class DialledItself(HandshakeRefused):
@@ -60,7 +76,15 @@ class Handshake:
     """
 
     def __init__(
-        self, local: LocalSide, outbound: bool, binding: bytes, expected: PeerId | None = None, certificate: bytes = b""
+        self,
+        local: LocalSide,
+        outbound: bool,
+        binding: bytes,
+        expected: PeerId | None = None,
+        certificate: bytes = b"",
+        *,
+        observed_host: str = "",
+        admits: Callable[[PeerId], bool] = lambda _: True,
     ) -> None:
         self._local = local
         self._outbound = outbound
@@ -68,12 +92,28 @@ class Handshake:
         self._certificate = certificate
         """What the other side presented (DER), empty when it presented none."""
         self._expected = expected
+        self._observed_host = observed_host
+        """The IP address from which this side sees the other."""
+        self._admits = admits
+        """Of a listener: whom it has room for. The others may have a look."""
         self.nonce = secrets.token_bytes(NONCE_BYTES)
         self.remote: Hello | None = None
         """The other side's Hello, once it has passed the checks."""
         self.done = False
         self._rung = 0
         self._linked = False
+        self._purpose = Purpose.LINK
+
+    @property
+    def is_look(self) -> bool:
+        """Whether no link comes of it: the dialler wants no more than a look, or the listener has no room for more."""
+        return self.remote is not None and Purpose.LOOK in (self._purpose, self.remote.purpose)
+
+    @property
+    def is_turned_away(self) -> bool:
+        """Whether the dialler wants a link and gets a look."""
+        wanted = self._purpose if self._outbound or self.remote is None else self.remote.purpose
+        return self.is_look and wanted is Purpose.LINK
 
     @property
     def rung(self) -> int:
@@ -85,9 +125,9 @@ class Handshake:
         """Whether the dialler has another link to the listener that it believes in."""
         return self._linked if self._outbound or self.remote is None else self.remote.linked
 
-    def first(self, rung: int = 0, linked: bool = False) -> Hello:
+    def first(self, rung: int = 0, linked: bool = False, purpose: Purpose = Purpose.LINK) -> Hello:
         """What the dialler begins with."""
-        self._rung, self._linked = rung, linked
+        self._rung, self._linked, self._purpose = rung, linked, purpose
         return self._hello(b"")
 
     def receive(self, message: Message | Hello | Proof) -> Hello | Proof | None:
@@ -97,7 +137,7 @@ class Handshake:
             HandshakeRefused: this link is to be closed, for the reason given.
         """
         if isinstance(message, Goodbye):
-            raise HandshakeRefused(f"it was refused there: {message.reason}")
+            raise HandshakeRefused(f"it was refused there: {message.reason}", message.farewell)
         if isinstance(message, Hello) and self.remote is None:
             return self._on_hello(message)
         if isinstance(message, Proof) and self.remote is not None and not self._outbound:
@@ -110,6 +150,7 @@ class Handshake:
         self._check_hello(hello)
         self.remote = hello
         if not self._outbound:
+            self._purpose = hello.purpose if self._admits(hello.record.peer_id) else Purpose.LOOK
             return self._hello(self._prove("listener"))
         self._check_proof("listener", hello.proof)
         self.done = True
@@ -170,4 +211,6 @@ class Handshake:
             log_epoch=local.log_epoch,
             rung=self._rung,
             linked=self._linked,
+            purpose=self._purpose,
+            observed_host=self._observed_host,
         )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from sorcha_peer_core.model.ids import peer_id_of, tx_hash_of
-from sorcha_peer_core.model.peer import Endpoint, PeerRecord, PeerRow
+from sorcha_peer_core.model.ids import tx_hash_of
+from sorcha_peer_core.model.peer import Endpoint, PeerRow
 from sorcha_peer_core.model.transaction import DEFAULT_CONTENT_TYPE, Arrival, Header, Submission, Transaction, submission_of
 from sorcha_peer_core.wire.codec import encode_header
-from sorcha_peer_core.wire.records import encode_record
+from sorcha_peer_core.wire.records import decode_record, encode_record
 
 NOW_MS = 1_767_225_600_000.125
 ORIGIN_KEY = bytes(range(32))
 _MAX_BYTES = 1 << 30
 LARGEST_UNSIGNED = (1 << 64) - 1
+LARGEST_SIGNED = (1 << 63) - 1
 
 
 def transaction_of(
@@ -51,17 +52,6 @@ def submissions_of(*payloads: bytes) -> list[Submission]:
 
 def peer_row_of(number: int, *, last_seen_at: int = 0, seq: int = 1, endpoints: tuple[Endpoint, ...] = ()) -> PeerRow:
     """A row for the peer with this number."""
-    public_key = number.to_bytes(32, "big")
-    signed = encode_record(public_key, "sorcha", seq, endpoints, f"node {number}", "sorcha-peer/1")
-    record = PeerRecord(
-        peer_id=peer_id_of(public_key),
-        public_key=public_key,
-        network_id="sorcha",
-        seq=seq,
-        endpoints=endpoints,
-        name=f"node {number}",
-        software="sorcha-peer/1",
-        signed=signed,
-        signature=bytes(64),
-    )
-    return PeerRow(record, first_seen_at=1_767_000_000, last_seen_at=last_seen_at)
+    public_key, tls_keys = number.to_bytes(32, "big"), (bytes([number % 256]) * 32,)
+    signed = encode_record(public_key, "sorcha", seq, endpoints, f"node {number}", "sorcha-peer/1", tls_keys)
+    return PeerRow(decode_record(signed, bytes(64)), first_seen_at=1_767_000_000, last_seen_at=last_seen_at)

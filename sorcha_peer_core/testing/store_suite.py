@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING
@@ -22,9 +23,10 @@ from typing import TYPE_CHECKING
 from sorcha_peer_core.errors import StoreError
 from sorcha_peer_core.model.ids import PeerId, TxHash, peer_id_of, tx_hash_of
 from sorcha_peer_core.model.messages import Created, Cursor
-from sorcha_peer_core.model.peer import Endpoint, PeerRow
+from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.model.transaction import Arrival, submission_of
 from sorcha_peer_core.testing.store_samples import (
+    LARGEST_SIGNED,
     LARGEST_UNSIGNED,
     NOW_MS,
     ORIGIN_KEY,
@@ -349,12 +351,33 @@ class PeerTableSuite(OpenedStore):
 
     def test_a_peer_comes_back_as_it_was_saved(self) -> None:
         endpoints = (Endpoint("rest", "node.example", 5002), Endpoint("grpc", "2001:db8::1", 5001))
-        row = peer_row_of(1, last_seen_at=1_767_225_600, seq=LARGEST_UNSIGNED, endpoints=endpoints)
-        row = PeerRow(row.record, row.first_seen_at, row.last_seen_at, failures=4, is_bootstrap=True)
+        seen = peer_row_of(1, last_seen_at=1_767_225_600, seq=LARGEST_SIGNED, endpoints=endpoints)
+        row = replace(
+            seen,
+            failures=4,
+            is_bootstrap=True,
+            proved_at=1_767_225_500,
+            last_attempt_at=1_767_225_700,
+            source=PeerId("a" * 40),
+            source_host="192.0.2.1",
+            seen_host="2001:db8::1",
+            rtt_ms=12.5,
+        )
 
         self.store.save_peers([row])
 
         assert self.store.peers() == [row]
+
+    def test_a_record_comes_back_with_all_that_its_peer_signed(self) -> None:
+        row = peer_row_of(1)
+        # Field 100, a varint: what a later version may have signed.
+        odd = replace(row.record, signed=row.record.signed + b"\xa0\x06\x01", signature=bytes(range(64)))
+        self.store.save_peers([replace(row, record=odd)])
+
+        [read] = self.store.peers()
+
+        assert read.record == odd
+        assert read.record.tls_keys == row.record.tls_keys != ()
 
     def test_a_peer_without_endpoints_is_kept_too(self) -> None:
         self.store.save_peers([peer_row_of(1)])
@@ -379,6 +402,21 @@ class PeerTableSuite(OpenedStore):
         self.store.forget_peers([peer_row_of(1).record.peer_id, PeerId("f" * 40)])
 
         assert self.store.peers() == [peer_row_of(2)]
+
+    def test_the_secret_of_the_peer_table_is_long_and_stays_the_same(self) -> None:
+        secret = self.store.peer_table_secret()
+
+        assert len(secret) == 32
+        assert self.store.peer_table_secret() == secret != bytes(32)
+
+    def test_anchors_are_remembered_in_their_order_and_replaced(self) -> None:
+        assert self.store.anchors() == []
+        self.store.save_anchors([PeerId("b" * 40), PeerId("a" * 40)])
+        assert self.store.anchors() == [PeerId("b" * 40), PeerId("a" * 40)]
+
+        self.store.save_anchors([PeerId("c" * 40)])
+
+        assert self.store.anchors() == [PeerId("c" * 40)]
 
     def test_cursors_are_remembered_and_moved(self) -> None:
         self.store.save_cursors({PeerId("a" * 40): Cursor(7, 10), PeerId("b" * 40): Cursor(8, 20)})
@@ -438,9 +476,13 @@ class PersistenceSuite(OpenedStore):
         self.store.put(submissions_of(b"waiting"), NOW_MS)
         self.store.save_peers([peer_row_of(1)])
         self.store.save_cursors({PeerId("a" * 40): Cursor(7, 10)})
+        self.store.save_anchors([PeerId("b" * 40)])
+        secret = self.store.peer_table_secret()
 
         with self.reopened() as store:
             assert store.log_epoch == epoch
+            assert store.peer_table_secret() == secret
+            assert store.anchors() == [PeerId("b" * 40)]
             assert store.load([tx_hash_of(b"a"), tx_hash_of(b"b")]) == [arrival.transaction for arrival in arrivals]
             assert [row.submission.payload for row in store.queued(0, 10)] == [b"waiting"]
             assert store.peers() == [peer_row_of(1)]

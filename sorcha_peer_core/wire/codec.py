@@ -235,13 +235,15 @@ def _decode_dial_back(d: pb.DialBack) -> m.DialBack:
 
 
 def _encode_dialled_back(d: m.DialledBack) -> pb.Frame:
+    endpoint = encode_endpoint(d.endpoint)
     return pb.Frame(
-        dialled_back=pb.DialledBack(nonce=d.nonce, endpoint=encode_endpoint(d.endpoint), reached=d.reached, reason=d.reason)
+        dialled_back=pb.DialledBack(nonce=d.nonce, endpoint=endpoint, reached=d.reached, reason=d.reason, refused=d.refused)
     )
 
 
 def _decode_dialled_back(d: pb.DialledBack) -> m.DialledBack:
-    return m.DialledBack(d.nonce, decode_endpoint(d.endpoint), d.reached, printable(d.reason, _MOST_REASON_CHARS))
+    reason = printable(d.reason, _MOST_REASON_CHARS)
+    return m.DialledBack(d.nonce, decode_endpoint(d.endpoint), d.reached and not d.refused, reason, d.refused)
 
 
 def _decode_page(p: pb.SyncPage) -> m.SyncPage:

@@ -184,16 +184,18 @@ class DialBack(_message.Message):
     def __init__(self, nonce: _Optional[int] = ..., endpoints: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ...) -> None: ...
 
 class DialledBack(_message.Message):
-    __slots__ = ("nonce", "endpoint", "reached", "reason")
+    __slots__ = ("nonce", "endpoint", "reached", "reason", "refused")
     NONCE_FIELD_NUMBER: _ClassVar[int]
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     REACHED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     nonce: int
     endpoint: Endpoint
     reached: bool
     reason: str
-    def __init__(self, nonce: _Optional[int] = ..., endpoint: _Optional[_Union[Endpoint, _Mapping]] = ..., reached: bool = ..., reason: _Optional[str] = ...) -> None: ...
+    refused: bool
+    def __init__(self, nonce: _Optional[int] = ..., endpoint: _Optional[_Union[Endpoint, _Mapping]] = ..., reached: bool = ..., reason: _Optional[str] = ..., refused: bool = ...) -> None: ...
 
 class Ping(_message.Message):
     __slots__ = ("nonce",)

@@ -14,6 +14,8 @@ from sorcha_peer_core.builtin.sqlite_store import SqliteStore, build_sqlite_stor
 from sorcha_peer_core.errors import ConfigError, StoreBroken, StoreError
 from sorcha_peer_core.testing.store_samples import NOW_MS, arrivals_of, submissions_of
 
+NEXT_VERSION = sqlite_schema.SCHEMA_VERSION + 1
+
 
 @pytest.fixture
 def file(tmp_path) -> Path:
@@ -89,23 +91,22 @@ def test_a_migration_runs_once_and_keeps_the_data(file, monkeypatch):
     store = opened(file)
     store.append(arrivals_of(b"a"))
     store.close()
-    latest = sqlite_schema.SCHEMA_VERSION
     monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, ("CREATE TABLE later (n INTEGER)",)))
-    monkeypatch.setattr(sqlite_schema, "SCHEMA_VERSION", sqlite_schema.SCHEMA_VERSION + 1)
+    monkeypatch.setattr(sqlite_schema, "SCHEMA_VERSION", NEXT_VERSION)
 
     for _ in range(2):
         with closing(opened(file)) as store:
             assert store.totals() == (1, 1)
 
     with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == (latest + 1,)
+        assert connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone() == (NEXT_VERSION,)
 
 
 def test_a_migration_that_fails_leaves_the_file_at_its_old_version(file, monkeypatch):
     opened(file).close()
     with monkeypatch.context() as changed:
         changed.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, ("CREATE TABLE later (n INTEGER)", "nonsense")))
-        changed.setattr(sqlite_schema, "SCHEMA_VERSION", sqlite_schema.SCHEMA_VERSION + 1)
+        changed.setattr(sqlite_schema, "SCHEMA_VERSION", NEXT_VERSION)
         with pytest.raises(StoreError, match="could not create or migrate its tables"):
             opened(file)
 

@@ -27,7 +27,26 @@ STATUS = {
     "started_at": 1_700_000_000,
     "listening": ["grpc://127.0.0.1:5001"],
     "external_address": "",
-    "reachability": "unknown",
+    "reachability": "private",
+    "addresses": [
+        {
+            "address": "grpc://8.8.4.4:5001",
+            "source": "stun",
+            "state": "not reached",
+            "age_s": 93.4,
+            "told": False,
+            "reason": "no answer",
+        },
+        {
+            "address": "grpc://192.168.1.5:5001",
+            "source": "interface",
+            "state": "unproved",
+            "age_s": 5.0,
+            "told": True,
+            "reason": "",
+        },
+    ],
+    "address_findings": {"manual": {}, "stun": {"nat_type": "full cone", "asked": "stun.example:3478"}},
     "peers": {"known": 4, "connected": 3, "active": 3},
     "links": {"grpcstream": 3},
     "queue": {"pending": 1, "inflight": 0, "dead": 0},
@@ -36,6 +55,16 @@ STATUS = {
     "log_epoch": 7,
     "last_discovery": None,
     "partition": False,
+    "jobs": [
+        {"name": "send feelers", "interval_s": 15.0, "last_run_at": 1_700_000_000, "last_duration_s": 0.0021, "last_error": ""},
+        {
+            "name": "save the peer table",
+            "interval_s": 10.0,
+            "last_run_at": None,
+            "last_duration_s": None,
+            "last_error": "disk full",
+        },
+    ],
 }
 PEER = {
     "id": "cd" * 20,

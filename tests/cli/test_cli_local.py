@@ -17,7 +17,8 @@ def test_init_writes_a_configuration_that_is_valid_and_an_identity(command, tmp_
 
     assert outcome.status == 0
     assert tomllib.loads((tmp_path / "node/config.toml").read_text())["node"]["data_dir"] == "node"
-    assert configuration(None, tmp_path / "node").communication == Config().communication
+    written = configuration(None, tmp_path / "node")
+    assert written.model_copy(update={"node": Config().node}) == Config()
     assert (tmp_path / "node/identity.key").stat().st_mode & 0o777 == 0o600
 
 
@@ -59,6 +60,16 @@ def test_plugins_lists_what_the_core_brings(command):
 
     (builtin,) = [plugin for plugin in plugins if plugin["name"] == "builtin"]
     assert {"kind": "store", "name": "sqlite", "chosen": True}.items() <= builtin["offers"][0].items()
+
+
+def test_plugins_shows_whether_a_bootstrap_source_is_chosen(command, monkeypatch):
+    monkeypatch.setenv("SORCHA_PEER__PEER_DISCOVERY__BOOTSTRAP_SOURCES", '["file"]')
+
+    plugins = json.loads(command("plugins", "--json").out)["plugins"]
+
+    (builtin,) = [plugin for plugin in plugins if plugin["name"] == "builtin"]
+    [source] = [offer for offer in builtin["offers"] if offer["kind"] == "bootstrap source"]
+    assert (source["name"], source["chosen"]) == ("file", True)
 
 
 def test_a_blocked_plugin_is_shown_with_the_reason(command, monkeypatch):

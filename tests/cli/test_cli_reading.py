@@ -111,6 +111,25 @@ def test_status_shows_people_what_matters(command, data_dir):
     assert "1,234 stored" in outcome.out
 
 
+def test_status_says_where_the_node_may_be_reached_and_who_says_so(command, data_dir):
+    lines = [" ".join(line.split()) for line in command("status", "--data-dir", data_dir).out.splitlines()]
+
+    assert "external address none (reachability private)" in lines
+    assert "may be reached at grpc://8.8.4.4:5001 by stun, kept back, not reached (1 min 33 s): no answer" in lines
+    assert "may be reached at grpc://192.168.1.5:5001 by interface, told to others, unproved (5 s)" in lines
+    assert "found by stun nat_type: full cone; asked: stun.example:3478" in lines
+    assert not any("found by manual" in line for line in lines)
+
+
+def test_status_shows_what_is_done_every_so_often_and_how_it_went(command, data_dir):
+    lines = [" ".join(line.split()) for line in command("status", "--data-dir", data_dir).out.splitlines()]
+
+    [feelers] = [line for line in lines if line.startswith("send feelers")]
+    assert feelers.startswith("send feelers 15 s 2023-11-1")
+    assert feelers.endswith("0.002 s -")
+    assert "save the peer table 10 s never - disk full" in lines
+
+
 def test_status_gives_programs_the_whole_object(command, data_dir):
     outcome = command("status", "--data-dir", data_dir, "--json")
 

@@ -28,6 +28,14 @@ def test_by_default_a_node_encrypts_and_listens_to_everybody_on_all_transports_t
     assert config.communication.transports == DEFAULT_TRANSPORTS == ("grpcstream", "grpc", "rest")
 
 
+def test_by_default_a_node_asks_nobody_for_its_address_or_for_first_contacts():
+    config = Config()
+
+    assert config.network_address.resolvers == ("manual", "interface", "stun", "http")
+    assert (config.network_address.stun_servers, config.network_address.http_lookup_services) == ((), ())
+    assert (config.peer_discovery.bootstrap_sources, config.peer_discovery.bootstrap_file) == ((), "")
+
+
 def test_the_command_line_beats_the_environment_beats_the_file(tmp_path: Path):
     text = '[node]\nname = "file"\nnetwork_id = "file"\nlog_level = "error"\n'
     env = {"SORCHA_PEER__NODE__NAME": "env", "SORCHA_PEER__NODE__NETWORK_ID": "env"}
@@ -82,6 +90,13 @@ def test_an_environment_variable_that_names_no_setting_is_named(name: str):
         ("[transaction_distribution]\nmax_transaction_bytes = 0", ["max_transaction_bytes", "0", "greater than or equal to 1"]),
         ("[peer_discovery]\nbootstrap_nodes = ['x']", ["peer_discovery.bootstrap_nodes.0", "'x'", "HOST:PORT"]),
         ("[peer_discovery]\nbootstrap_nodes = ['x:1#ab']", ["bootstrap_nodes.0", "40 hex digits"]),
+        ("[peer_discovery]\npeer_timeout_s = 0", ["peer_discovery.peer_timeout_s", "greater than 0"]),
+        ("[network_address]\nstun_servers = ['stun.example']", ["network_address.stun_servers.0", "HOST:PORT"]),
+        (
+            "[network_address]\nhttp_lookup_services = ['me.example']",
+            ["http_lookup_services.0", "'me.example' is not https://HOST"],
+        ),
+        ("[network_address]\npreferred_protocol = 'ipx'", ["network_address.preferred_protocol", "'ipv4' or 'ipv6'"]),
         ("[security]\nmode = 'none'", ["security.mode", "'none'", "insecure"]),
         ("[store]\nurl = 'peer.db'", ["store.url", "'peer.db'"]),
         ("node = 5", ["node", "5"]),
@@ -119,6 +134,18 @@ CHANGED = Config(
     node=NodeSection(name='a "quoted" näme \\ with\ttab, \x7f and 😀', log_level="debug"),
     peer_discovery=PeerDiscoverySection(bootstrap_nodes=("a:1", "rest://[::1]:5002#" + "ab" * 20), refresh_interval_s=0.5),
 )
+
+
+def test_a_node_may_listen_on_nothing(tmp_path: Path):
+    config = from_toml(tmp_path, '[communication]\nlisten = ""')
+
+    assert config.communication.listen == ""
+    assert from_toml(tmp_path, to_toml(config)) == config
+
+
+def test_the_management_api_may_not(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"admin\.listen is ''"):
+        from_toml(tmp_path, '[admin]\nlisten = ""')
 
 
 @pytest.mark.parametrize("config", [Config(), CHANGED], ids=["defaults", "changed"])

@@ -22,7 +22,7 @@ from sorcha_peer_core.errors import LinkClosed, TransportError
 from sorcha_peer_core.interfaces.credentials import Credentials
 from sorcha_peer_core.interfaces.transport import Transport
 from sorcha_peer_core.model import messages as m
-from sorcha_peer_core.model.handshake import Hello
+from sorcha_peer_core.model.handshake import Hello, Purpose
 from sorcha_peer_core.model.ids import TxHash
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.services.identity import Identity
@@ -122,10 +122,18 @@ class Stranger:
             self._batches.pop(link, None)
         return sent
 
+    def knock(self) -> bool:
+        """Open a link and say nothing; False when it is not opened. It ends with the transport, or when the node ends it."""
+        try:
+            self._transport.dial(self._endpoint, self, DIAL_TIMEOUT_S)
+        except TransportError:
+            return False
+        return True
+
     def _shake_hands(self, link: Any) -> None:
         side = local_side(self._identity, lambda: record_of(self._identity, network_id=NETWORK), network_id=NETWORK)
         handshake = Handshake(side, outbound=True, binding=link.channel_binding)
-        link.send(encode_frame(handshake.first()))
+        link.send(encode_frame(handshake.first(purpose=self._random.choice(list(Purpose)))))
         batch = self._batches[link].get(timeout=DIAL_TIMEOUT_S)
         if batch is None:
             raise LinkClosed("it was closed")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 
 import pytest
-from private_network import PrivateNetwork, cluster_in, require_private_networks
+from laboratory_namespaces import require_namespaces
+from private_network import PrivateNetwork, cluster_in
 
 from sorcha_peer_core.cli.cluster import Cluster, NodeProcess, read_log, wait_until
 
@@ -17,7 +18,7 @@ SOON_S = 20.0
 @pytest.fixture(params=TRANSPORTS)
 def cluster(request, tmp_path):
     """A hub, and two nodes that listen on loopback of their own host only: nobody else can dial them."""
-    require_private_networks()
+    require_namespaces()
     network = PrivateNetwork(3)
     only = {"communication": {"transports": [request.param]}}
     with network.opened(), cluster_in(network, tmp_path, [only] * 3, hidden=(FIRST, SECOND)) as running:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import gevent
 import pytest
 from devnet_commands import run_command
-from private_network import GRPC_PORT, PrivateNetwork, cluster_in, require_private_networks
+from laboratory_namespaces import require_namespaces
+from private_network import GRPC_PORT, PrivateNetwork, cluster_in
 
 from sorcha_peer_core.cli.cluster import Cluster, NodeProcess, read_log, wait_until
 
@@ -24,7 +25,7 @@ CONFIG = {"communication": {"upgrade_probe_interval_s": UPGRADE_PROBE_INTERVAL_S
 
 @pytest.fixture
 def network():
-    require_private_networks()
+    require_namespaces()
     private = PrivateNetwork(NODES)
     with private.opened():
         yield private

@@ -14,6 +14,7 @@ from service_parts import wait_until
 from tls_parts import NETWORK
 from tls_worlds import TRANSPORTS, World, all_have, endpoint_of, submit, wait_for_link
 
+from sorcha_peer_core.services import handshakes
 from sorcha_peer_core.services.tls.open_credentials import OpenCredentials
 
 MIB = 1024 * 1024
@@ -84,7 +85,9 @@ def attack(besieged: Besieged, tmp_path, messages: int, seed: int) -> None:
         stranger = Stranger(besieged.plugin, credentials, besieged.endpoint, random)
         try:
             while left[0] > 0:
-                left[0] -= stranger.talk(random.randrange(1, 20), introduced=random.random() < 0.5)
+                # Not in one statement: what the others send meanwhile would not be counted.
+                sent = stranger.talk(random.randrange(1, 20), introduced=random.random() < 0.5)
+                left[0] -= sent
         finally:
             stranger.stop()
 
@@ -141,7 +144,7 @@ def test_those_who_drip_do_not_keep_others_out(besieged, tmp_path):
     half_hello = bytes.fromhex("160301020001")
     half_request = {"h2": HTTP2_PREFACE[:10], "http/1.1": b"GET /api/v1/peers/ping HTTP/1.1\r\nX-Drip: "}[besieged.alpn]
     slow = []
-    for number in range(400):
+    for number in range(600):
         slow.append(socket.create_connection((besieged.endpoint.host, besieged.endpoint.port)))
         if number % 2:
             slow[-1].sendall(half_hello)
@@ -157,6 +160,24 @@ def test_those_who_drip_do_not_keep_others_out(besieged, tmp_path):
     for connection in slow:
         connection.close()
 
+    assert served == 1
+    besieged.is_unharmed()
+
+
+def test_those_who_open_links_and_say_nothing_do_not_keep_others_out(besieged, tmp_path):
+    """More than a node has places for, and all of them from where the honest one comes from, too."""
+    besieged.node._assembled.links._handshakes._places._patience_s = 0.0
+    credentials = OpenCredentials(tmp_path / "strangers", NETWORK, "00" * 20)
+    silent = Stranger(besieged.plugin, credentials, besieged.endpoint, Random(6))
+    opened = sum(silent.knock() for _ in range(3 * handshakes.MOST_AT_ONCE))
+
+    talkative = Stranger(besieged.plugin, credentials, besieged.endpoint, Random(7))
+    served = talkative.talk(1, introduced=True)
+    besieged.exchange()
+    for stranger in (silent, talkative):
+        stranger.stop()
+
+    assert opened > handshakes.MOST_AT_ONCE
     assert served == 1
     besieged.is_unharmed()
 

@@ -21,6 +21,24 @@ def test_silence_is_counted_and_any_sign_of_life_ends_it():
     assert probe.misses == 0
 
 
+def test_silence_in_an_interval_that_does_not_count_is_none_but_a_sign_of_life_is_one():
+    probe, rng = Probe(), Random(1)
+
+    misses = []
+    for now, counts in enumerate([True, False, False, True]):
+        probe.due(float(now), rng, counts=counts)
+        misses.append(probe.misses)
+    probe.heard()
+    probe.due(4.0, rng, counts=False)
+
+    assert misses == [1, 1, 1, 2]
+    assert probe.misses == 0
+
+
+def test_a_silent_link_is_asked_also_when_the_silence_does_not_count():
+    assert Probe().due(1.0, Random(1), counts=False) is not None
+
+
 def test_a_link_that_talks_is_probed_only_now_and_then():
     probe, rng = Probe(measure_every=5), Random(1)
 

@@ -8,7 +8,7 @@ from service_parts import NETWORK_ID, local_side, record_of, wait_until
 
 from sorcha_peer_core.builtin.memory_transport import NAME, MemoryTransport
 from sorcha_peer_core.errors import LinkTimeout
-from sorcha_peer_core.model.messages import Cursor, Ping
+from sorcha_peer_core.model.messages import Cursor, Farewell, Ping
 from sorcha_peer_core.protocol.breaker import BreakerConfig
 from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.services.events import EventBus
@@ -100,6 +100,7 @@ class Side:
         network_id=NETWORK_ID,
         cursors=None,
         trust=None,
+        tls_keys=(),
     ):
         self.identity = identity
         self.peer_id = identity.peer_id
@@ -108,7 +109,7 @@ class Side:
         bus.subscribe(self.events.append)
         self.supervisor = Supervisor()
         self.driver = RecordingDriver()
-        self.record = record_of(identity, network_id=network_id)
+        self.record = record_of(identity, network_id=network_id, tls_keys=tls_keys)
         self.links = Links(
             local_side(identity, lambda: self.record, network_id=network_id, allowed=allowed, trust=trust),
             self.driver,
@@ -117,9 +118,13 @@ class Side:
             max_connections=max_connections,
             cursor_of=(cursors or {}).get,
         )
+        self.unlinked: list[tuple[str, Farewell]] = []
+        self.links.on_unlinked = lambda peer_id, farewell: self.unlinked.append((peer_id, farewell))
+        self.observed: list[tuple[str, str, bool]] = []
+        self.links.on_observed = lambda *what: self.observed.append(what)
         self.transports = transports or [MemoryTransport(network, "memory")]
         self.endpoints = self.links.start(self.transports, 1.0, BreakerConfig(5, 300.0))
-        self.record = record_of(identity, tuple(self.endpoints), network_id=network_id)
+        self.record = record_of(identity, tuple(self.endpoints), network_id=network_id, tls_keys=tls_keys)
 
     @property
     def endpoint(self):
@@ -127,11 +132,14 @@ class Side:
 
     @property
     def sessions(self):
-        return self.links._sessions
+        return self.links._handshakes.sessions
 
     def dial(self, other, expected=None):
         """At the first of its addresses; at all of them if it is the one expected there."""
         return self.links.dial(other.endpoints if expected == other.peer_id else [other.endpoint], expected)
+
+    def look(self, other, *, timeout_s=2.0, **wanted):
+        return self.links.look(other.endpoints, other.peer_id, timeout_s=timeout_s, **wanted)
 
     def say(self, other, *numbers):
         peer = self.links.peers[other.peer_id]

@@ -34,12 +34,17 @@ def identities(count: int) -> list[Identity]:
 
 
 def record_of(
-    identity: Identity, endpoints: tuple[Endpoint, ...] = (), *, seq: int = 1, network_id: str = NETWORK_ID
+    identity: Identity,
+    endpoints: tuple[Endpoint, ...] = (),
+    *,
+    seq: int = 1,
+    network_id: str = NETWORK_ID,
+    tls_keys: tuple[bytes, ...] = (),
 ) -> PeerRecord:
     """A genuine record."""
-    signed = encode_record(identity.public_key, network_id, seq, endpoints, "", "test")
+    signed = encode_record(identity.public_key, network_id, seq, endpoints, "", "test", tls_keys)
     signature = identity.sign(RECORD_DOMAIN + signed)
-    return PeerRecord(identity.peer_id, identity.public_key, network_id, seq, endpoints, "", "test", signed, signature)
+    return PeerRecord(identity.peer_id, identity.public_key, network_id, seq, endpoints, "", "test", signed, signature, tls_keys)
 
 
 def local_side(

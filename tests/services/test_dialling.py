@@ -15,11 +15,12 @@ from sorcha_peer_core.protocol.breaker import BreakerConfig
 from sorcha_peer_core.services import dialling as module
 from sorcha_peer_core.services.dialling import Dialling
 from sorcha_peer_core.services.events import EventBus
-from sorcha_peer_core.services.session import HandshakeRefused
+from sorcha_peer_core.services.session import EnoughLinks, HandshakeRefused
 from sorcha_peer_core.testing.manual_clock import ManualClock
 
 BOB, CAROL = identity_of(2), identity_of(3)
 GRPC, REST, LAN = Endpoint("grpc", "192.0.2.1", 5001), Endpoint("rest", "192.0.2.1", 5002), Endpoint("grpc", "10.0.0.1", 5001)
+PUBLIC = Endpoint("grpc", "8.8.8.8", 5001)
 RESET_S = 300.0
 DAY_S = 86_400.0
 
@@ -35,15 +36,22 @@ class World:
         self.meets: dict[object, Exception] = {}
         self.takes_s = 0.0
         self.called: list[tuple[str, Endpoint, int]] = []
+        self.shares_s: list[float] = []
+        """How much time each attempt was given."""
+        self.own_hosts = ["192.168.1.7"]
         transports = [
             SimpleNamespace(name=name, schemes=(scheme,))
             for name, scheme in (("grpcstream", "grpc"), ("grpc", "grpc"), ("rest", "rest"))
         ]
-        self.dialling = Dialling(transports, BreakerConfig(2, RESET_S), self._call, bus, timeout_s=30.0, clock=self.clock)
+        self.dialling = Dialling(
+            transports, BreakerConfig(2, RESET_S), self.call, bus,
+            timeout_s=30.0, own_hosts=lambda: self.own_hosts, clock=self.clock,
+        )  # fmt: skip
 
-    def _call(self, transport, endpoint, expected, rung):
+    def call(self, transport, endpoint, expected, rung, share_s):
         self.called.append((transport.name, endpoint, rung))
-        self.clock.advance(self.takes_s)
+        self.shares_s.append(share_s)
+        self.clock.advance(min(self.takes_s, share_s))
         failure = self.meets.get(endpoint) or self.meets.get(transport.name)
         if failure is not None:
             raise failure
@@ -248,15 +256,99 @@ def test_who_is_refused_at_an_address_tries_the_others(world):
     assert [endpoint for _, endpoint, _ in world.called] == [LAN, GRPC]
 
 
-def test_a_dial_ends_when_its_time_is_over(world):
-    world.meets = {"grpcstream": LinkTimeout("late")}
+def test_a_dial_ends_when_its_time_is_over_and_every_transport_has_had_its_share(world):
+    world.meets = {"grpcstream": LinkTimeout("late"), "grpc": LinkTimeout("late")}
     world.takes_s = 10.0
     hosts = [Endpoint("grpc", f"192.0.2.{number}", 5001) for number in range(8)]
 
     with pytest.raises(LinkTimeout, match="late"):
         world.dialling.dial(hosts, BOB.peer_id)
 
-    assert len(world.called) == 3
+    assert [name for name, _, _ in world.called] == ["grpcstream"] * 2 + ["grpc"] * 2
+    assert world.clock() == pytest.approx(30.0)
+
+
+def test_a_dial_may_have_less_time_than_others(world):
+    world.meets = {"grpcstream": LinkTimeout("late"), "grpc": LinkTimeout("late"), "rest": LinkTimeout("late")}
+    world.takes_s = 10.0
+
+    with pytest.raises(LinkTimeout, match="late"):
+        world.dialling.dial((GRPC, REST), BOB.peer_id, timeout_s=3.0)
+
+    assert world.clock() == pytest.approx(3.0)
+
+
+def test_what_time_there_is_is_shared_by_the_transports_that_are_left(world):
+    world.meets = {"grpcstream": LinkTimeout("late"), "grpc": PeerUnreachable("refused")}
+    world.takes_s = 0.5
+
+    world.dialling.dial((GRPC, REST), BOB.peer_id, timeout_s=3.0)
+
+    assert world.shares_s == pytest.approx([1.0, 1.25, 2.0])
+
+
+def test_only_transports_that_can_dial_the_peer_share_the_time(world):
+    world.dialling.dial((REST,), BOB.peer_id, timeout_s=3.0)
+
+    assert world.shares_s == [3.0]
+
+
+def test_a_peer_that_has_no_room_is_not_asked_over_another_transport(world):
+    world.meets = {"grpcstream": EnoughLinks("full", record_of(BOB), (record_of(CAROL),))}
+
+    with pytest.raises(EnoughLinks) as enough:
+        world.dialling.dial((GRPC, REST), BOB.peer_id)
+
+    assert [record.peer_id for record in enough.value.records] == [CAROL.peer_id]
+    assert [name for name, _, _ in world.called] == ["grpcstream"]
+
+
+def test_that_a_peer_has_no_room_says_who_answered_and_by_which_transport(world):
+    world.meets = {"grpcstream": LinkTimeout("late"), "grpc": EnoughLinks("full", record_of(BOB), ())}
+
+    world.dial()
+
+    assert world.rung("grpcstream").last_error == "late"
+    assert world.dial() == ["grpc"]
+
+
+def test_a_look_goes_down_the_ladder_and_teaches_nothing(world):
+    world.meets = {"grpcstream": NotOffered("no")}
+    looked = world.dialling.look((GRPC, REST), BOB.peer_id, world.call, 3.0)
+
+    assert looked == BOB.peer_id
+    assert [name for name, _, _ in world.called] == ["grpcstream", "grpc"]
+    assert BOB.peer_id not in world.dialling._ladders
+    assert world.dialling.errors == {("grpcstream", "NotOffered"): 1}
+    assert world.events == []
+
+
+def test_a_look_begins_with_what_worked_for_a_dial(world):
+    world.meets = {"grpcstream": LinkTimeout("late"), "grpc": LinkTimeout("late")}
+    world.dial()
+    world.called.clear()
+
+    world.dialling.look((GRPC, REST), BOB.peer_id, world.call, 3.0)
+
+    assert [name for name, _, _ in world.called] == ["rest"]
+
+
+def test_local_addresses_of_a_peer_that_has_public_ones_are_tried_last(world):
+    world.meets = dict.fromkeys((PUBLIC, LAN), LinkTimeout("late"))
+
+    world.dial(LAN, PUBLIC)
+
+    assert [endpoint for name, endpoint, _ in world.called if name == "grpcstream"] == [PUBLIC, LAN]
+
+
+def test_local_addresses_are_not_tried_from_outside_of_local_networks(world):
+    world.own_hosts = ["8.8.4.4"]
+
+    world.dial(LAN, PUBLIC)
+    world.meets = {PUBLIC: LinkTimeout("late")}
+    world.dial(LAN, PUBLIC)
+
+    assert {endpoint for _, endpoint, _ in world.called} == {PUBLIC}
 
 
 def test_failed_dials_are_counted_and_told(world):

@@ -1,69 +1,92 @@
-"""Finding peers and staying linked to them."""
+"""Discovery in real time: the machine's orders are carried out, and what comes of them is handed in."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from random import Random
 from types import SimpleNamespace
 
+import gevent
 import pytest
+from gevent.event import Event as Signal
 from service_parts import InlineThread, identities, let_others_run, record_of, wait_until
 
-from sorcha_peer_core.config import PeerDiscoverySection
 from sorcha_peer_core.errors import PeerUnreachable, StoreError
-from sorcha_peer_core.model.messages import Goodbye, Peers, PeersRequest
-from sorcha_peer_core.model.peer import Endpoint, PeerRow
-from sorcha_peer_core.protocol.membership import Membership
+from sorcha_peer_core.model.events import BootstrapFailed, PeerLost, StateChanged
+from sorcha_peer_core.model.messages import Farewell, Peers, PeersRequest
+from sorcha_peer_core.model.peer import Endpoint, PeerRow, parse_bootstrap
+from sorcha_peer_core.protocol.discovery import Discovery
+from sorcha_peer_core.protocol.discovery_host import DiscoveryConfig
+from sorcha_peer_core.protocol.peer_table import PeerTable
 from sorcha_peer_core.services import discovery as module
-from sorcha_peer_core.services.discovery import Discovery, PeerTable
-from sorcha_peer_core.services.session import DialledItself, HandshakeRefused
+from sorcha_peer_core.services.discovery import DiscoveryService, Disk
+from sorcha_peer_core.services.looking import Looked
+from sorcha_peer_core.services.schedule import Schedule
+from sorcha_peer_core.services.session import DialledItself, EnoughLinks, HandshakeRefused
 from sorcha_peer_core.services.supervisor import Supervisor
 
 ME, *OTHERS = identities(12)
+SIGNED_MS = int(time.time()) * 1000
 
 
 def address_of(number: int) -> Endpoint:
     return Endpoint("grpc", "town", number)
 
 
+def record(number: int, *, later_ms: int = 0, network_id: str = "test"):
+    return record_of(OTHERS[number], (address_of(number),), seq=SIGNED_MS + later_ms, network_id=network_id)
+
+
 class FakeLinks:
     """A town in which some addresses answer. A dial that succeeds links at once."""
-
-    network_id = "test"
 
     def __init__(self) -> None:
         self.at: dict[Endpoint, object] = {}
         self.own: set[Endpoint] = set()
         self.peers: dict[str, object] = {}
-        self.dials: list[tuple[float, Endpoint]] = []
+        self.dials: list[tuple[Endpoint, float | None]] = []
+        self.looks: list[tuple[Endpoint, int]] = []
         self.sent: list[tuple[str, object]] = []
-        self.told: list[tuple[object, tuple[str, ...]]] = []
+        self.hung_up: list[tuple[str, Farewell]] = []
         self.heard_of: list[object] = []
+        self.doors = Signal()
+        """While it is not set, nobody opens."""
+        self.doors.set()
         self.linked = lambda peer: None
-        self.unlinked = lambda peer_id: None
+        self.unlinked = lambda peer_id, farewell: None
 
     def is_own(self, endpoint):
         return endpoint in self.own
 
-    def dial(self, endpoints, expected):
-        self.dials += [(time.monotonic(), endpoint) for endpoint in endpoints]
-        for endpoint in endpoints:
-            found = self.at.get(endpoint)
-            if isinstance(found, Exception):
-                raise found
-            if found is not None:
-                self.link(found)
-                return found.peer_id
-        raise PeerUnreachable("nobody answers")
+    def dial(self, endpoints, expected, timeout_s=None):
+        self.dials += [(endpoint, timeout_s) for endpoint in endpoints]
+        found = self._find(endpoints)
+        self.link(found)
+        return found.peer_id
+
+    def look(self, endpoints, expected, *, ask=0, timeout_s):
+        self.looks += [(endpoint, ask) for endpoint in endpoints]
+        return Looked(self._find(endpoints), 0.025, (record(9),) if ask else (), "")
+
+    def _find(self, endpoints):
+        self.doors.wait()
+        found = next((self.at[endpoint] for endpoint in endpoints if endpoint in self.at), PeerUnreachable("nobody answers"))
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def link(self, record):
-        self.peers[record.peer_id] = SimpleNamespace(peer_id=record.peer_id, record=record)
+        link = SimpleNamespace(remote=record.endpoints[0])
+        self.peers[record.peer_id] = SimpleNamespace(peer_id=record.peer_id, record=record, link=link)
         self.linked(self.peers[record.peer_id])
 
-    def unlink(self, peer_id):
+    def unlink(self, peer_id, farewell=Farewell.UNSAID):
         del self.peers[peer_id]
-        self.unlinked(peer_id)
+        self.unlinked(peer_id, farewell)
+
+    def hang_up(self, peer_id, reason, farewell):
+        self.hung_up.append((peer_id, farewell))
+        self.unlink(peer_id)
 
     def send(self, peer_id, message):
         self.sent.append((peer_id, message))
@@ -71,37 +94,57 @@ class FakeLinks:
     def learned(self, records):
         self.heard_of = [*self.heard_of, *records]
 
-    def broadcast(self, message, but=()):
-        self.told.append((message, tuple(but)))
+    def told(self, peer_id) -> list[object]:
+        return [found for to, message in self.sent if to == peer_id and isinstance(message, Peers) for found in message.records]
 
-    def dials_to(self, endpoint):
-        return [at for at, where in self.dials if where == endpoint]
+    def dials_to(self, number: int) -> int:
+        return sum(endpoint == address_of(number) for endpoint, _ in self.dials)
 
 
 class World:
-    def __init__(self, bootstrap=(), *, links_wanted=lambda known: 32, rows=(), **config) -> None:
+    def __init__(self, bootstrap=(), *, rows=(), max_peers=1000, **config) -> None:
         self.links = FakeLinks()
         self.supervisor = Supervisor()
         self.thread = InlineThread()
+        self.schedule = Schedule()
         self.saved: dict[str, PeerRow] = {}
         self.forgotten: list[str] = []
         self.store_fails = False
-        bootstrap_nodes = [str(address_of(number)) for number in bootstrap]
-        section = PeerDiscoverySection.model_validate({"bootstrap_nodes": bootstrap_nodes, **config})
-        self.membership = Membership(
-            ME.peer_id, Random(1), most=section.max_peers_in_list, failure_threshold=3, retry_most_s=section.retry_interval_s
-        )
-        self.discovery = Discovery(
-            section, self.membership, self.links, self.supervisor, self.thread,
-            links_wanted=links_wanted, table=PeerTable(self._save, self.forgotten.extend), rng=Random(2),
+        self.events: list[object] = []
+        self.changes = 0
+        self.rows = list(rows)
+        knobs = DiscoveryConfig("test", **{"links_wanted": lambda live: live, "max_peers": max_peers, **config})
+        table = PeerTable(b"a secret of this town", max_peers)
+        entries = [parse_bootstrap(str(address_of(number))) for number in bootstrap]
+        self.discovery = DiscoveryService(
+            lambda host: Discovery(ME.peer_id, knobs, table, host, Random(1), entries),
+            self.links, self.supervisor, self.thread, disk=Disk(self._save, self.forgotten.extend), emit=self.events.append,
         )  # fmt: skip
         self.links.linked, self.links.unlinked = self.discovery.linked, self.discovery.unlinked
-        self.discovery.restore(list(rows))
+        self.discovery.on_change = self._changed
+
+    def start(self) -> None:
+        self.discovery.start(self.rows, self.schedule, 900.0)
+
+    def job(self, name: str) -> None:
+        """Have this job run now, as its turn would."""
+        self.schedule._scheduler.get_job(name).func(*self.schedule._scheduler.get_job(name).args)
+
+    def of_kind(self, kind: type) -> list[object]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def _changed(self) -> None:
+        self.changes += 1
 
     def _save(self, rows):
         if self.store_fails:
             raise StoreError("the disk is full")
         self.saved.update({row.record.peer_id: row for row in rows})
+
+
+def row(number: int, **changes) -> PeerRow:
+    at = int(time.time()) - 3600
+    return PeerRow(record(number), **{"first_seen_at": at, "last_seen_at": at, "proved_at": at, **changes})
 
 
 @pytest.fixture
@@ -114,84 +157,83 @@ def world():
 
     yield make
     for each in worlds:
+        each.links.doors.set()
         each.discovery.stop()
         each.supervisor.stop(0.5)
         assert each.supervisor.failed == []
 
 
-def record(number: int, *, seq: int = 1, network_id: str = "test"):
-    return record_of(OTHERS[number], (address_of(number),), seq=seq, network_id=network_id)
-
-
-def test_a_bootstrap_node_is_dialled_and_asked_whom_it_knows(world):
+def test_a_bootstrap_node_is_dialled_for_three_seconds_at_most_and_asked_whom_it_knows(world):
     town = world(bootstrap=[1])
     town.links.at[address_of(1)] = record(1)
 
-    town.discovery.start()
+    town.start()
 
-    wait_until(lambda: town.links.peers, "it is linked")
-    assert town.links.sent == [(record(1).peer_id, PeersRequest(1000))]
     wait_until(lambda: town.discovery.is_bootstrap(record(1).peer_id), "it is known as a first contact")
-    assert town.links.told == [(Peers((record(1),)), (record(1).peer_id,))]
+    assert town.links.dials == [(address_of(1), 3.0)]
+    assert town.links.sent == [(record(1).peer_id, PeersRequest(1000))]
+    assert town.of_kind(StateChanged) == [StateChanged("online", "1 of 1 needed peers are linked")]
 
 
-def test_a_bootstrap_node_that_does_not_answer_is_tried_again_with_growing_pauses_and_told_once(world, monkeypatch, caplog):
-    monkeypatch.setattr(module, "_FIRST_RETRY_S", 0.02)
-    town = world(bootstrap=[1])
+def test_bootstrap_nodes_that_do_not_answer_are_tried_again_and_told_once(world):
+    town = world(bootstrap=[1, 2], retry_most_s=0.02)
 
-    town.discovery.start()
-    wait_until(lambda: len(town.links.dials) == 4, "four dials")
+    town.start()
+    wait_until(lambda: town.links.dials_to(1) == 4, "four dials")
     town.links.at[address_of(1)] = record(1)
 
     wait_until(lambda: town.links.peers, "it is linked in the end")
-    pauses = [later - at for (at, _), (later, _) in zip(town.links.dials, town.links.dials[1:], strict=False)]
-    assert [pause > least for pause, least in zip(pauses, (0.01, 0.02, 0.04), strict=False)] == [True] * 3
-    assert caplog.text.count("the bootstrap node grpc://town:1 does not answer (nobody answers); trying again until it does") == 1
+    assert [set(event.reasons) for event in town.of_kind(BootstrapFailed)] == [
+        {"grpc://town:1: nobody answers", "grpc://town:2: nobody answers"}
+    ]
 
 
-def test_a_bootstrap_node_that_refuses_is_tried_again_too(world, monkeypatch):
-    monkeypatch.setattr(module, "_FIRST_RETRY_S", 0.005)
-    town = world(bootstrap=[1])
-    town.links.at[address_of(1)] = HandshakeRefused("no room")
+@pytest.mark.parametrize("refusal", [HandshakeRefused("not you"), PeerUnreachable("gone")], ids=["refused", "unreachable"])
+def test_a_bootstrap_node_that_refuses_is_tried_again_too(world, refusal):
+    town = world(bootstrap=[1], retry_most_s=0.02)
+    town.links.at[address_of(1)] = refusal
 
-    town.discovery.start()
+    town.start()
 
     wait_until(lambda: len(town.links.dials) == 3, "three dials")
 
 
-def test_a_bootstrap_entry_that_is_this_node_itself_is_left_alone(world, monkeypatch, caplog):
-    monkeypatch.setattr(module, "_FIRST_RETRY_S", 0.001)
-    town = world(bootstrap=[1])
-    town.links.own.add(address_of(1))
-    town.links.at[address_of(1)] = HandshakeRefused("it is this node itself")
+@pytest.mark.parametrize(
+    "answer", [DialledItself(), HandshakeRefused("it is this node itself")], ids=["it said so", "the address is its own"]
+)
+def test_a_bootstrap_entry_that_is_this_node_itself_is_left_alone(world, answer):
+    town = world(bootstrap=[1], retry_most_s=0.001)
+    if not isinstance(answer, DialledItself):
+        town.links.own.add(address_of(1))
+    town.links.at[address_of(1)] = answer
 
-    town.discovery.start()
-
-    wait_until(lambda: town.links.dials, "it is dialled once")
-    let_others_run(50)
-    assert len(town.links.dials) == 1
-    assert "does not answer" not in caplog.text
-
-
-def test_a_bootstrap_entry_that_names_this_node_otherwise_is_left_alone_once_it_answers(world, monkeypatch):
-    """The same list on all nodes, with names where a node only knows its numbers."""
-    monkeypatch.setattr(module, "_FIRST_RETRY_S", 0.001)
-    town = world(bootstrap=[1])
-    town.links.at[address_of(1)] = DialledItself()
-
-    town.discovery.start()
+    town.start()
 
     wait_until(lambda: town.links.dials, "it is dialled once")
-    let_others_run(50)
+    gevent.sleep(0.02)
     assert len(town.links.dials) == 1
+    assert town.of_kind(BootstrapFailed) == []
 
 
-def test_first_contacts_are_dialled_again_when_nobody_is_left(world, monkeypatch):
-    monkeypatch.setattr(module, "_FIRST_RETRY_S", 0.005)
+def test_a_bootstrap_node_that_has_no_place_tells_whom_to_dial_instead(world):
     town = world(bootstrap=[1])
+    town.links.at[address_of(1)] = EnoughLinks("no room", record(1), (record(5),))
+    town.links.at[address_of(5)] = record(5)
+
+    town.start()
+
+    wait_until(lambda: record(5).peer_id in town.links.peers, "it is linked to somebody else")
+    assert town.links.dials_to(1) == 1
+    assert town.discovery.is_bootstrap(record(1).peer_id)
+    assert town.discovery.members.get(record(1).peer_id).entry.failures == 0
+
+
+def test_first_contacts_are_dialled_again_when_nobody_is_left(world):
+    town = world(bootstrap=[1], retry_most_s=0.02)
     town.links.at[address_of(1)] = record(1)
-    town.discovery.start()
+    town.start()
     wait_until(lambda: town.links.peers, "it is linked")
+    let_others_run()
     town.links.at[address_of(1)] = record(2)
 
     town.links.unlink(record(1).peer_id)
@@ -199,188 +241,149 @@ def test_first_contacts_are_dialled_again_when_nobody_is_left(world, monkeypatch
     wait_until(lambda: record(2).peer_id in town.links.peers, "whoever answers there now is linked")
 
 
-def test_a_first_contact_is_not_dialled_again_while_somebody_is_linked(world, monkeypatch):
-    monkeypatch.setattr(module, "_FIRST_RETRY_S", 0.001)
-    town = world(bootstrap=[1])
-    town.links.at[address_of(1)] = record(1)
-    town.discovery.start()
-    wait_until(lambda: town.links.peers, "it is linked")
-
+def test_peers_that_others_know_are_dialled_and_told_to_others(world):
+    town = world()
+    town.links.at[address_of(8)] = record(8)
+    town.start()
+    town.links.link(record(1))
     town.links.link(record(2))
-    town.links.unlink(record(1).peer_id)
     let_others_run()
 
-    assert len(town.links.dials_to(address_of(1))) == 1
+    town.discovery.received(record(1).peer_id, Peers((record(8),)))
 
-
-def test_peers_that_others_know_are_dialled(world):
-    town = world()
-    town.links.at[address_of(3)] = record(3)
-    town.discovery.start()
-    town.links.link(record(1))
-
-    town.discovery.received(record(1).peer_id, Peers((record(3),)))
-
-    wait_until(lambda: record(3).peer_id in town.links.peers, "it is linked")
-    assert (Peers((record(3),)), (record(1).peer_id,)) in town.links.told, "others hear of it, but not who said it"
+    wait_until(lambda: record(8).peer_id in town.links.peers, "it is linked")
+    wait_until(lambda: record(8) in town.links.told(record(2).peer_id), "others hear of it")
+    assert record(8) not in town.links.told(record(1).peer_id), "but not who said it"
+    assert town.links.heard_of == [record(8)]
     assert town.discovery.last_discovery_at is not None
 
 
-FOREIGN = [
-    (replace(record(3), signature=bytes(64)), "signature"),
-    (record(3, network_id="other"), "network"),
-    (record_of(ME, (address_of(3),)), "own"),
-]
-
-
-@pytest.mark.parametrize("hearsay", [found for found, _ in FOREIGN], ids=[name for _, name in FOREIGN])
-def test_records_that_are_not_genuine_foreign_or_its_own_are_ignored(world, hearsay):
+def test_a_record_that_is_not_signed_by_its_key_is_not_taken(world):
+    forged = record_of(OTHERS[3], (address_of(3),), seq=SIGNED_MS)
     town = world()
-    town.discovery.start()
+    town.start()
+    town.links.link(record(1))
 
-    town.discovery.received(record(1).peer_id, Peers((hearsay,)))
-    let_others_run()
+    forged = module.PeerRecord(*(getattr(forged, name) for name in forged.__slots__[:-2]), bytes(64))
+    town.discovery.received(record(1).peer_id, Peers((forged, record(4))))
 
-    assert len(town.membership) == 0
-    assert town.links.told == []
-    assert town.links.dials == []
+    wait_until(lambda: town.discovery.members.get(record(4).peer_id), "the genuine one is known")
+    assert town.discovery.members.get(forged.peer_id) is None
+    assert town.thread.calls == 1
 
 
-def test_what_is_known_already_is_neither_checked_nor_passed_on(world):
+def test_who_asks_is_told_whom_this_node_knows(world):
     town = world()
-    town.discovery.received(record(1).peer_id, Peers((record(3),)))
-    let_others_run()
-    told, calls = len(town.links.told), town.thread.calls
-
-    town.discovery.received(record(2).peer_id, Peers((record(3),)))
-    let_others_run()
-
-    assert (len(town.links.told), town.thread.calls) == (told, calls)
-
-
-def test_records_beyond_what_a_list_holds_are_not_checked(world, monkeypatch):
-    checked = []
-    monkeypatch.setattr(module, "is_genuine", lambda found: checked.append(found) or False)
-    town = world(max_peers_in_list=5)
-
-    for number in range(2, 10):
-        town.discovery.received(record(1).peer_id, Peers((record(number),)))
-    let_others_run()
-    assert len(checked) == 5
-
-    town.discovery.received(record(1).peer_id, Peers((record(9),)))
-    let_others_run()
-    assert len(checked) == 6, "there is room again when they are done"
-
-
-def test_who_asks_is_told_whom_this_node_knows_and_not_of_itself(world):
-    town = world()
+    town.start()
     for number in (1, 2, 3):
         town.links.link(record(number))
-    town.links.sent.clear()
+    let_others_run()
 
     town.discovery.received(record(1).peer_id, PeersRequest(100))
 
-    [(to, answer)] = town.links.sent
+    wait_until(lambda: any(isinstance(message, Peers) for _, message in town.links.sent), "an answer")
+    [(to, answer)] = [(to, message) for to, message in town.links.sent if isinstance(message, Peers)]
     assert to == record(1).peer_id
     assert {found.peer_id for found in answer.records} == {record(2).peer_id, record(3).peer_id}
-
-
-def test_a_list_travels_in_frames_of_a_bounded_size(world, monkeypatch):
-    monkeypatch.setattr(module, "_RECORDS_PER_FRAME", 2)
-    town = world()
-    for number in range(6):
-        town.links.link(record(number))
-    town.links.sent.clear()
-
-    town.discovery.received(record(0).peer_id, PeersRequest(100))
-
-    assert [len(answer.records) for _, answer in town.links.sent] == [2, 2, 1]
-
-
-def test_a_flood_of_questions_is_answered_once(world):
-    town = world()
-    town.links.link(record(1))
-    town.links.link(record(2))
-    town.links.sent.clear()
-
-    for _ in range(1000):
-        town.discovery.received(record(1).peer_id, PeersRequest(100))
-
-    assert len(town.links.sent) == 1
-
-
-def test_a_goodbye_is_noted(world, caplog):
-    caplog.set_level("INFO")
-
-    world().discovery.received(record(1).peer_id, Goodbye("maintenance"))
-
-    assert f"peer {record(1).peer_id[:8]} says goodbye: maintenance" in caplog.text
+    assert {found.peer_id for found in town.discovery.newcomers()} == {record(number).peer_id for number in (1, 2, 3)}
 
 
 def test_a_restored_table_is_enough_to_link_again(world):
-    town = world(rows=[PeerRow(record(number), 100, 200) for number in (1, 2)])
+    town = world(rows=[row(1), row(2)])
     for number in (1, 2):
         town.links.at[address_of(number)] = record(number)
 
-    town.discovery.start()
+    town.start()
 
-    wait_until(lambda: len(town.links.peers) == 2, "both are linked")
-    assert town.discovery.last_seen_at(record(1).peer_id) > 200
+    wait_until(lambda: len(town.links.peers) == 2, "both are linked", 5.0)
+    assert abs(town.discovery.last_seen_at(record(1).peer_id) - time.time()) < 5
 
 
-def test_no_more_are_dialled_than_the_strategy_wants(world):
-    town = world(rows=[PeerRow(record(number), 100, 200) for number in range(8)], links_wanted=lambda known: 3)
-    for number in range(8):
+def test_whoever_does_not_answer_is_given_up_and_that_is_an_event(world):
+    town = world(rows=[row(1)], retry_most_s=0.01)
+
+    town.start()
+
+    wait_until(lambda: town.of_kind(PeerLost), "it is given up")
+    assert town.of_kind(PeerLost) == [PeerLost(record(1).peer_id, 3)]
+    assert town.discovery.members.live == 0
+
+
+def test_a_peer_that_has_links_enough_is_told_goodbye_and_left_alone(world):
+    town = world(rows=[row(1)])
+    town.links.at[address_of(1)] = record(1)
+    town.start()
+    wait_until(lambda: town.links.peers, "it is linked")
+
+    town.links.unlink(record(1).peer_id, Farewell.ENOUGH)
+    gevent.sleep(0.4)
+
+    assert town.links.dials_to(1) == 1
+
+
+def test_a_look_measures(world):
+    town = world(rows=[row(1), row(2)], links_wanted=lambda live: 0)
+    for number in (1, 2):
         town.links.at[address_of(number)] = record(number)
+    town.start()
 
-    town.discovery.start()
+    wait_until(lambda: town.job("send feelers") or town.links.looks, "somebody is looked at")
 
-    wait_until(lambda: len(town.links.peers) == 3, "three are linked")
+    wait_until(lambda: list(town.discovery.members.measured), "it is measured")
+    [member] = town.discovery.members.measured
+    assert member.rtt_s == 0.025
+    assert town.discovery.counters()["discovery_looks"] == 1
+
+
+def test_a_look_that_fails_is_a_failure(world):
+    town = world(rows=[row(1)], links_wanted=lambda live: 0)
+    town.start()
+
+    wait_until(lambda: town.job("send feelers") or town.links.looks, "somebody is looked at")
+
+    wait_until(lambda: town.discovery.members.get(record(1).peer_id).entry.failures, "it is counted")
+
+
+def test_in_another_network_those_that_failed_are_tried_at_once(world):
+    town = world(rows=[row(10)])
+    town.start()
+    wait_until(lambda: town.discovery.members.get(record(10).peer_id).entry.failures == 2, "it failed twice", 10.0)
+    town.links.at[address_of(10)] = record(10)
+
+    town.discovery.members.rest(record(10).peer_id, 3600.0, time.monotonic())
+    town.discovery.hurry()
+
+    wait_until(lambda: town.links.peers, "it is linked", 7.0)
+
+
+def test_changes_of_the_number_of_peers_are_told(world):
+    town = world()
+    town.start()
     let_others_run()
-    assert len(town.links.dials) == 3
+    before = town.changes
 
-
-def test_peers_that_are_not_needed_cost_no_busy_waiting(world):
-    wanted = []
-    town = world(
-        rows=[PeerRow(record(number), 100, 200) for number in range(8)], links_wanted=lambda known: wanted.append(known) or 3
-    )
-    for number in range(8):
-        town.links.at[address_of(number)] = record(number)
-    town.discovery.start()
-    wait_until(lambda: len(town.links.peers) == 3, "three are linked")
+    town.links.link(record(1))
     let_others_run()
-    looked = len(wanted)
+    town.discovery.received(record(1).peer_id, PeersRequest(1))
+    let_others_run()
 
-    assert town.discovery._pause_s(time.monotonic()) > 1.0
-    let_others_run(100)
-    assert len(wanted) == looked
-
-
-def test_another_is_dialled_when_one_is_lost(world):
-    town = world(rows=[PeerRow(record(number), 100, 200) for number in range(4)], links_wanted=lambda known: 3)
-    for number in range(4):
-        town.links.at[address_of(number)] = record(number)
-    town.discovery.start()
-    wait_until(lambda: len(town.links.peers) == 3, "three are linked")
-
-    town.links.unlink(next(iter(town.links.peers)))
-
-    wait_until(lambda: len(town.links.peers) == 3 and len(town.links.dials) == 4, "the fourth is linked")
+    assert town.changes == before + 1
 
 
-def test_what_changed_is_saved_with_what_this_node_has_seen(world):
+# The disk.
+
+
+def test_what_changed_is_saved_once_with_what_this_node_has_seen(world):
     town = world(bootstrap=[1])
     town.links.at[address_of(1)] = record(1)
-    town.discovery.start()
+    town.start()
     wait_until(lambda: town.discovery.is_bootstrap(record(1).peer_id), "it is linked")
 
     town.discovery.save_table()
 
-    row = town.saved[record(1).peer_id]
-    assert (row.record, row.failures, row.is_bootstrap) == (record(1), 0, True)
-    assert abs(row.last_seen_at - time.time()) < 5
+    saved = town.saved[record(1).peer_id]
+    assert (saved.record, saved.failures, saved.is_bootstrap) == (record(1), 0, True)
+    assert abs(saved.last_seen_at - time.time()) < 5
     town.saved.clear()
     town.discovery.save_table()
     assert town.saved == {}, "nothing changed since"
@@ -388,56 +391,91 @@ def test_what_changed_is_saved_with_what_this_node_has_seen(world):
 
 def test_hearsay_alone_is_no_contact(world):
     town = world()
+    town.start()
+    town.links.link(record(1))
     town.discovery.received(record(1).peer_id, Peers((record(3),)))
-    let_others_run()
+    wait_until(lambda: town.discovery.members.get(record(3).peer_id), "it is known")
 
     town.discovery.save_table()
 
     assert town.saved[record(3).peer_id].last_seen_at == 0
+    assert town.discovery.last_seen_at(record(3).peer_id) == 0
 
 
-def test_a_table_that_could_not_be_saved_is_saved_next_time(world, caplog):
+def test_a_table_that_could_not_be_saved_is_saved_next_time_and_the_job_says_so(world):
     town = world()
+    town.start()
     town.links.link(record(1))
+    let_others_run()
     town.store_fails = True
-    town.discovery.save_table()
-    assert "the peer table was not saved: the disk is full" in caplog.text
 
+    town.job("save the peer table")
+    [job] = [job for job in town.schedule.jobs() if job.name == "save the peer table"]
     town.store_fails = False
-    town.discovery.save_table()
+    town.job("save the peer table")
 
+    assert job.last_error == "the disk is full"
     assert record(1).peer_id in town.saved
 
 
-def test_peers_that_fell_out_of_the_list_are_forgotten(world):
-    town = world(rows=[PeerRow(record(1), 100, 200)], max_peers_in_list=1)
-    for _ in range(3):
-        town.membership.dial_failed(record(1).peer_id, time.monotonic())
-    town.discovery.received(record(5).peer_id, Peers((record(2),)))
-    let_others_run()
+def test_peers_that_fell_out_of_the_table_are_forgotten(world):
+    town = world(rows=[row(1, proved_at=0, last_seen_at=0, failures=3)], max_peers=1)
+    town.start()
 
+    town.links.link(record(2))
+    town.job("maintain the peer table")
     town.discovery.save_table()
 
     assert town.forgotten == [record(1).peer_id]
     assert list(town.saved) == [record(2).peer_id]
-    assert town.discovery.last_seen_at(record(1).peer_id) == 0
 
 
-def test_a_refresh_asks_every_linked_peer(world):
-    town = world()
-
-    town.discovery.refresh()
-
-    assert town.links.told == [(PeersRequest(1000), ())]
+# The end.
 
 
-def test_after_a_stop_nobody_is_dialled(world):
-    town = world()
-    town.discovery.start()
+def test_after_a_stop_nobody_is_dialled_and_the_table_can_still_be_saved(world):
+    town = world(rows=[row(1)])
+    town.start()
+    town.links.link(record(2))
     let_others_run()
+    dials = len(town.links.dials)
 
     town.discovery.stop()
-    town.discovery.received(record(1).peer_id, Peers((record(3),)))
+    town.discovery.received(record(2).peer_id, Peers((record(3),)))
+    let_others_run()
+    town.discovery.save_table()
+
+    assert len(town.links.dials) == dials
+    assert town.saved[record(2).peer_id].last_seen_at > 0
+
+
+def test_a_node_that_never_began_can_be_stopped_and_saved(world):
+    town = world()
+
+    town.discovery.stop()
+    town.discovery.save_table()
+
+    assert town.saved == {}
+
+
+def test_a_dial_that_ends_after_the_stop_is_nobodys_business(world):
+    town = world(rows=[row(10)])
+    town.links.doors.clear()
+    town.start()
+    wait_until(lambda: town.links.dials, "it is dialled", 5.0)
+
+    town.discovery.stop()
+    town.links.doors.set()
     let_others_run()
 
-    assert town.links.dials == []
+    assert town.discovery.members.get(record(10).peer_id).entry.failures == 0
+
+
+def test_the_jobs_have_names_and_intervals(world):
+    town = world()
+
+    town.start()
+
+    assert {job.name: job.interval_s for job in town.schedule.jobs()} == {
+        "refresh the peer list": 900.0, "send feelers": 15.0, "maintain the peer table": 60.0, "save the peer table": 10.0,
+    }  # fmt: skip

@@ -116,6 +116,32 @@ def test_too_much_waiting_blocks_the_readers_and_lets_them_go_again(world, monke
     assert world.core.of("receive") == [(1, m.Ping(1)), (1, m.Ping(2))]
 
 
+def test_whoever_is_kept_waiting_is_not_silent(world, monkeypatch):
+    """The store may stand still for longer than it takes to give up a silent link."""
+    monkeypatch.setattr(module, "_BACKLOG_BYTES", 1000)
+    world.driver.received(1, [m.Ping(1)], 10)
+    let_others_run()
+    assert world.core.of("heard") == []
+    big = sealed(bytes(1500))
+    world.driver.post(lambda: world.driver.store(big, 1, False))
+    let_others_run()
+
+    readers = [gevent.spawn(world.driver.received, peer, [m.Ping(2)], 10) for peer in (1, 2, 2)]
+    let_others_run()
+    world.driver.post(world.driver.set_timer, 0.01, m.SyncDue())
+    wait_until(lambda: world.core.of("timer"), "a timer has fired")
+
+    kinds = [entry[0] for entry in world.core.log]
+    assert set(world.core.of("heard")) == {(1,), (2,)}
+    assert kinds.index("heard") < kinds.index("timer")
+    world.driver.carried_out(Done([world.storage[0]], [], 1, 1))
+    gevent.joinall(readers, timeout=1.0)
+    world.core.log.clear()
+    world.driver.post(lambda: None)
+    let_others_run()
+    assert world.core.of("heard") == []
+
+
 def test_what_is_not_yet_stored_counts_as_waiting(world, monkeypatch):
     monkeypatch.setattr(module, "_BACKLOG_BYTES", 1000)
     big = sealed(bytes(1500))

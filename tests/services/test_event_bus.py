@@ -21,7 +21,23 @@ ALL = [
     (e.PeerLinked(ALICE, "memory", False, "a:1"), logging.INFO, "linked from peer abababab at a:1 by memory"),
     (e.PeerUnlinked(ALICE, "bye"), logging.INFO, "lost the link to peer abababab: bye"),
     (e.DialFailed("a:1", "memory", "nobody"), logging.DEBUG, "could not link to a:1 by memory: nobody"),
+    (
+        e.PeerLost(ALICE, 3),
+        logging.INFO,
+        "peer abababab did not answer 3 dials in a row and is not counted on any more",
+    ),
+    (
+        e.BootstrapFailed(("a:1: why",)),
+        logging.WARNING,
+        "the bootstrap node a:1 does not answer (why); trying again until it does",
+    ),
+    (
+        e.BootstrapFailed(("a:1: why", "b:2: who")),
+        logging.WARNING,
+        "none of the 2 bootstrap nodes answers (a:1: why; b:2: who); trying again until one does",
+    ),
     (e.HandshakeRefused("a:1", "why"), logging.WARNING, "refused a link with a:1: why"),
+    (e.TurnedAway(ALICE, "a:1"), logging.DEBUG, "had no room for peer abababab at a:1"),
     (e.TransactionRejected(HASH, ALICE, "why"), logging.WARNING, "rejected transaction 00000000 from peer abababab: why"),
     (e.TransactionRejected(HASH, None, "why"), logging.WARNING, "rejected transaction 00000000 from an unknown peer: why"),
     (e.FetchFailed(HASH, 3), logging.DEBUG, "transaction 00000000 was delivered by none of 3 announcers"),
@@ -32,6 +48,17 @@ ALL = [
     ),
     (e.Dropped(ALICE, "full", 4), logging.DEBUG, "dropped 4 frames for peer abababab: full"),
     (e.StateChanged("online", "why"), logging.INFO, "the node is online: why"),
+    (
+        e.AddressChanged(("grpc://8.8.4.4:5001", "rest://8.8.4.4:5002"), "peers dialled back"),
+        logging.INFO,
+        "the node tells others to find it at grpc://8.8.4.4:5001, rest://8.8.4.4:5002; peers dialled back",
+    ),
+    (
+        e.AddressChanged((), "why"),
+        logging.INFO,
+        "the node tells others to find it at no address: it can only dial; why",
+    ),
+    (e.ReachabilityChanged("public", "why"), logging.INFO, "the reachability of the node is public: why"),
     (e.StoreFailed("the disk is full"), logging.WARNING, "the store failed: the disk is full"),
     (
         e.PartitionSuspected("of 20 live peers 9 are left"),

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from service_parts import NETWORK_ID, identity_of, local_side, record_of
 
-from sorcha_peer_core.model.handshake import Hello, Proof
-from sorcha_peer_core.model.messages import Goodbye, Ping
+from sorcha_peer_core.model.handshake import Hello, Proof, Purpose
+from sorcha_peer_core.model.messages import Farewell, Goodbye, Ping
 from sorcha_peer_core.services.session import Handshake, HandshakeRefused
 
 ALICE, BOB, MALLORY = identity_of(1), identity_of(2), identity_of(3)
@@ -19,16 +19,16 @@ def side(identity, *, network_id: str = NETWORK_ID, record=None, **changes):
     return local_side(identity, lambda: record, network_id=network_id, **changes)
 
 
-def dialler(identity=ALICE, binding: bytes = b"channel", expected=None, **local) -> Handshake:
-    return Handshake(side(identity, **local), True, binding, expected)
+def dialler(identity=ALICE, binding: bytes = b"channel", expected=None, observed_host="", **local) -> Handshake:
+    return Handshake(side(identity, **local), True, binding, expected, observed_host=observed_host)
 
 
-def listener(identity=BOB, binding: bytes = b"channel", **local) -> Handshake:
-    return Handshake(side(identity, **local), False, binding)
+def listener(identity=BOB, binding: bytes = b"channel", observed_host="", admits=lambda _: True, **local) -> Handshake:
+    return Handshake(side(identity, **local), False, binding, observed_host=observed_host, admits=admits)
 
 
-def shake(alice: Handshake, bob: Handshake, *, rung: int = 0, linked: bool = False) -> None:
-    answer = bob.receive(alice.first(rung, linked))
+def shake(alice: Handshake, bob: Handshake, *, rung: int = 0, linked: bool = False, purpose: Purpose = Purpose.LINK) -> None:
+    answer = bob.receive(alice.first(rung, linked, purpose))
     assert isinstance(answer, Hello)
     proof = alice.receive(answer)
     assert isinstance(proof, Proof)
@@ -94,8 +94,17 @@ def test_a_dialler_that_expected_somebody_else_refuses():
 
 
 def test_a_refusal_of_the_other_side_ends_it_with_its_reason():
-    with pytest.raises(HandshakeRefused, match="it was refused there: no room"):
-        dialler().receive(Goodbye("no room"))
+    with pytest.raises(HandshakeRefused, match="it was refused there: no room") as refused:
+        dialler().receive(Goodbye("no room", Farewell.ENOUGH))
+
+    assert refused.value.farewell is Farewell.ENOUGH
+
+
+def test_a_refusal_of_this_side_asks_nothing_of_it():
+    with pytest.raises(HandshakeRefused) as refused:
+        listener().receive(Ping(1))
+
+    assert refused.value.farewell is Farewell.UNSAID
 
 
 @pytest.mark.parametrize("frame", [Ping(1), Proof(bytes(64))])
@@ -218,3 +227,51 @@ def test_what_a_listener_says_of_its_links_does_not_count():
     alice.receive(hello._replace(rung=0, linked=True))
 
     assert (alice.rung, alice.linked) == (1, False)
+
+
+def test_a_link_is_no_look():
+    alice, bob = dialler(), listener()
+
+    shake(alice, bob)
+
+    assert not alice.is_look
+    assert not bob.is_look
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+def test_both_sides_know_that_a_look_is_one(has_room):
+    alice, bob = dialler(), listener(admits=lambda _: has_room)
+
+    shake(alice, bob, purpose=Purpose.LOOK)
+
+    assert alice.is_look
+    assert bob.is_look
+    assert not alice.is_turned_away
+    assert not bob.is_turned_away
+
+
+def test_both_sides_know_that_a_link_finds_no_room():
+    asked = []
+
+    def admits(peer_id):
+        asked.append(peer_id)
+        return False
+
+    alice, bob = dialler(), listener(admits=admits)
+
+    shake(alice, bob)
+
+    assert alice.is_look
+    assert bob.is_look
+    assert alice.is_turned_away
+    assert bob.is_turned_away
+    assert asked == [ALICE.peer_id]
+
+
+def test_each_side_says_where_it_sees_the_other():
+    alice, bob = dialler(observed_host="192.0.2.1"), listener(observed_host="2001:db8::1")
+
+    shake(alice, bob)
+
+    assert alice.remote.observed_host == "2001:db8::1"
+    assert bob.remote.observed_host == "192.0.2.1"

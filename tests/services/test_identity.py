@@ -134,3 +134,12 @@ def test_a_later_record_always_has_a_higher_seq():
     seqs = [identity.record("test", (), "", "").seq for _ in range(20)]
 
     assert seqs == sorted(set(seqs))
+
+
+def test_a_record_after_a_restart_has_a_higher_seq_even_when_the_clock_was_set_back(tmp_path, monkeypatch):
+    before = load_or_create_identity(tmp_path).record("test", (), "", "")
+    monkeypatch.setattr(module.time, "time_ns", lambda: (before.seq - 300_000) * 1_000_000)
+
+    after = load_or_create_identity(tmp_path).record("test", (), "", "")
+
+    assert after.seq == before.seq + 1

@@ -168,13 +168,15 @@ def test_a_dialler_that_lost_its_link_replaces_a_half_open_one_at_once_even_by_a
 
 def test_the_core_begins_anew_with_a_peer_that_lost_its_link(side, dialler):
     """It may have been restarted: what was asked of it before is never answered."""
-    bob, lost = side(1), dialler(0)
+    bob, lost, linked = side(1), dialler(0), []
+    bob.links.on_linked = lambda peer: linked.append(peer.peer_id)
     lost.dial(bob, rung=0, linked=False)
     bob.links.peers[lost.peer_id].since_s -= LONG_AGO_S
 
     lost.dial(bob, rung=0, linked=False)
 
     assert (bob.driver.ups, len(bob.driver.up)) == (2, 1)
+    assert linked == [lost.peer_id] * 2, "it has a new record, and may have forgotten whom it knew"
     assert not bob.told(e.PeerUnlinked)
 
 

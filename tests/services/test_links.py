@@ -14,6 +14,7 @@ from sorcha_peer_core.model import events as e
 from sorcha_peer_core.model.messages import Cursor, Goodbye, Ping
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.protocol.host import Priority
+from sorcha_peer_core.services import handshakes
 from sorcha_peer_core.services import links as module
 from sorcha_peer_core.services.session import DialledItself, Handshake, HandshakeRefused
 from sorcha_peer_core.wire.codec import decode_batch, encode_frame
@@ -152,17 +153,6 @@ def test_who_is_not_allowed_is_told_so(side):
         alice.dial(bob)
 
 
-def test_a_full_node_says_that_it_has_no_room(side):
-    alice, bob, carol = side(0), side(1, max_connections=1), side(2)
-    alice.dial(bob)
-
-    with pytest.raises((HandshakeRefused, LinkClosed)):
-        carol.dial(bob)
-
-    assert list(bob.links.peers) == [alice.peer_id]
-    wait_until(lambda: not carol.sessions, "nothing is left of it")
-
-
 def test_a_full_node_has_room_again_when_somebody_leaves(side):
     alice, bob, carol = side(0), side(1, max_connections=1), side(2)
     alice.dial(bob)
@@ -173,18 +163,19 @@ def test_a_full_node_has_room_again_when_somebody_leaves(side):
 
 
 def test_somebody_who_is_refused_and_does_not_read_is_closed_all_the_same(side, monkeypatch):
-    monkeypatch.setattr(module, "HANDSHAKE_TIMEOUT_S", 0.02)
-    bob, deaf = side(1, max_connections=0), RecordingLink(room=0, outbound=False)
+    monkeypatch.setattr(handshakes, "TIMEOUT_S", 0.02)
+    monkeypatch.setattr(handshakes, "MOST_AT_ONCE", 0)
+    bob, deaf = side(1), RecordingLink(room=0, outbound=False)
 
     refusing = gevent.spawn(bob.links.opened, deaf)
     refusing.join(timeout=2.0)
 
     assert refusing.dead
-    assert deaf.closed == "this node has no room for another link"
+    assert deaf.closed == handshakes.CROWDED
 
 
 def test_a_dial_to_somebody_who_is_silent_after_connecting_is_given_up(side, network, monkeypatch):
-    monkeypatch.setattr(module, "HANDSHAKE_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(handshakes, "TIMEOUT_S", 0.02)
 
     class Mute:
         opened = received = closed = lambda *_: None
@@ -199,7 +190,7 @@ def test_a_dial_to_somebody_who_is_silent_after_connecting_is_given_up(side, net
 
 
 def test_a_silent_dialler_loses_its_link(side, network, monkeypatch):
-    monkeypatch.setattr(module, "HANDSHAKE_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(handshakes, "TIMEOUT_S", 0.02)
     bob, ended = side(1), Event()
 
     class Silent:

@@ -53,6 +53,16 @@ def test_a_clock_that_is_set_back_does_not_make_a_change_older(own, monkeypatch)
     assert own.record.seq > before
 
 
+def test_a_renewal_says_the_same_and_is_newer(own):
+    own.reached_at((PLACE,))
+    before = own.record
+
+    own.renew()
+
+    assert own.record.seq > before.seq
+    assert (own.record.endpoints, own.record.tls_keys) == (before.endpoints, before.tls_keys)
+
+
 def test_what_changed_is_said_and_the_rest_is_said_again(own):
     own.reached_at((PLACE,))
     own.certified_by((NEXT_KEY, KEY))

@@ -153,6 +153,48 @@ def test_a_replaced_link_is_used_no_more(running):
     assert (old.batches, new.batches) == ([], [b"frame"])
 
 
+def test_last_words_come_behind_what_waits_and_nothing_comes_after_them(running):
+    link = RecordingLink(room=0)
+    peer, greenlet = running(link)
+    left = []
+    peer.on_left = lambda: left.append(list(link.batches))
+    put(peer, b"first")
+    let_others_run()
+    put(peer, b"second")
+
+    peer.leave(b"goodbye")
+    put(peer, b"too late")
+    link.make_room(None)
+    greenlet.join(timeout=1.0)
+
+    assert greenlet.dead
+    assert link.batches[0] == b"first"
+    assert link.batches[-1] == b"goodbye"
+    assert left == [link.batches]
+
+
+def test_only_the_first_of_last_words_count(running):
+    link = RecordingLink()
+    peer, greenlet = running(link)
+
+    peer.leave(b"goodbye")
+    peer.leave(b"see you later")
+    greenlet.join(timeout=1.0)
+
+    assert link.batches == [b"goodbye"]
+
+
+def test_a_peer_that_is_gone_is_told_nothing(running):
+    link = RecordingLink()
+    peer, greenlet = running(link)
+
+    peer.end()
+    peer.leave(b"goodbye")
+    greenlet.join(timeout=1.0)
+
+    assert link.batches == []
+
+
 def test_the_end_wakes_an_idle_sender(running):
     peer, greenlet = running(RecordingLink())
     let_others_run()

@@ -76,7 +76,8 @@ MESSAGES = {
     "peers_request": st.builds(m.PeersRequest, U32),
     "peers": st.builds(m.Peers, st.lists(RECORDS, max_size=3).map(tuple)),
     "dial_back": st.builds(m.DialBack, U64, st.lists(ENDPOINTS, max_size=8).map(tuple)),
-    "dialled_back": st.builds(m.DialledBack, U64, ENDPOINTS, st.booleans(), PLAIN_TEXTS),
+    "dialled_back": st.builds(m.DialledBack, U64, ENDPOINTS, st.booleans(), PLAIN_TEXTS, st.just(False))
+    | st.builds(m.DialledBack, U64, ENDPOINTS, st.just(False), PLAIN_TEXTS, st.just(True)),
     "push": st.builds(m.Push, st.builds(_transaction, HEADERS, st.binary(max_size=64), st.binary(max_size=200)), U32, U32),
     "announce": st.builds(m.Announce, ANNOUNCED, st.booleans()),
     "want": st.builds(m.Want, HASH_LISTS),
@@ -343,3 +344,13 @@ def test_no_bytes_raise_anything_but_an_error_of_the_peer():
             refused += 1
 
     assert 2_000 < refused < 10_000
+
+
+def test_an_address_that_was_not_dialled_was_not_reached():
+    frame = pb.Frame(
+        dialled_back=pb.DialledBack(endpoint=pb.Endpoint(scheme="grpc", host="x", port=1), reached=True, refused=True)
+    )
+
+    [answer] = decode_batch(pb.Batch(frames=[frame]).SerializeToString())
+
+    assert (answer.reached, answer.refused) == (False, True)

@@ -22,7 +22,7 @@ def _build(context: TransportContext) -> Transport:
     from sorcha_mailbox.client import Relay
     from sorcha_mailbox.transport import MailboxTransport
 
-    settings = {"number": context.listen[1], "key": "", **context.settings}
+    settings = {"number": context.listen[1] if context.listen else 0, "key": "", **context.settings}
     if not str(settings.get("relay", "")).startswith(("http://", "https://")):
         raise ConfigError(f"plugins.mailbox.relay is {settings.get('relay')!r}: the URL of a relay, like https://relay.example")
     return MailboxTransport(Relay(settings["relay"]), int(settings["number"]), settings["key"])

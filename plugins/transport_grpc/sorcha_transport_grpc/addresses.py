@@ -8,6 +8,7 @@ from contextlib import closing
 from ipaddress import ip_address
 from urllib.parse import unquote
 
+from sorcha_peer_core.model.hosts import plain_host
 from sorcha_peer_core.model.peer import Endpoint, parse_host_port
 
 _TAKEN = (errno.EADDRINUSE, errno.EACCES)
@@ -39,6 +40,15 @@ def remote_of(peer: str) -> Endpoint:
     return Endpoint("grpc", host, port)
 
 
+def listening_host(host: str) -> str:
+    """The host to listen on for ``host``: ``::`` means all addresses, also on a machine whose system knows no IPv6.
+
+    >>> listening_host("0.0.0.0"), listening_host("192.0.2.1")
+    ('0.0.0.0', '192.0.2.1')
+    """
+    return "0.0.0.0" if plain_host(host) == "::" and _lacks_ipv6() else host
+
+
 def bind_problem(host: str, port: int) -> str | None:
     """Why nobody can listen there now; None when somebody can. gRPC itself does not say."""
     try:
@@ -52,6 +62,14 @@ def bind_problem(host: str, port: int) -> str | None:
         worst = (taken or problems)[0]
         return worst.strerror or str(worst)
     return None
+
+
+def _lacks_ipv6() -> bool:
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close()
+    except OSError:
+        return True
+    return False
 
 
 def _bind_error(family: int, address: tuple[object, ...]) -> OSError | None:

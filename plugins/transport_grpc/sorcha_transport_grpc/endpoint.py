@@ -12,7 +12,7 @@ from sorcha_peer_core.errors import StartError
 from sorcha_peer_core.interfaces.transport import MAX_BATCH_BYTES, TransportContext
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.wire.methods import Method, serialize
-from sorcha_transport_grpc.addresses import bind_problem
+from sorcha_transport_grpc.addresses import bind_problem, listening_host
 from sorcha_transport_grpc.encryption import Channel, Security, accepted_security, open_channel, server_credentials
 from sorcha_transport_grpc.runtime import prepare
 
@@ -78,8 +78,13 @@ class GrpcEndpoint:
         self._users: set[object] = set()
         self._places = context.max_connections
 
+    @property
+    def listens(self) -> bool:
+        """Whether it is to serve at all; a node that only dials needs its channels and nothing more."""
+        return self._context.listen is not None
+
     def listen(self, user: object) -> Endpoint:
-        """Serve from now on, for this user too; returns where. Raises StartError."""
+        """Serve from now on, for this user too; returns where. Only for one that ``listens``. Raises StartError."""
         if self._listening is None:
             self._server, self._listening = self._start()
             log.info("gRPC listens on %s", self._listening.authority)
@@ -144,7 +149,11 @@ class GrpcEndpoint:
         self._places += 1
 
     def _start(self) -> tuple[Any, Endpoint]:
-        wanted = Endpoint("grpc", *self._context.listen)
+        assert self._context.listen is not None
+        host, port = self._context.listen
+        wanted = Endpoint("grpc", listening_host(host), port)
+        if wanted.host != host:
+            log.info("this machine has no IPv6: gRPC listens on its IPv4 addresses only")
         problem = bind_problem(wanted.host, wanted.port)
         if problem:
             raise StartError(f"cannot listen on {wanted.authority}: {problem}")
@@ -157,11 +166,11 @@ class GrpcEndpoint:
         for add_to_server in self._add_ons:
             add_to_server(server)
         try:
-            port = self._add_port(server, wanted)
+            bound = self._add_port(server, wanted)
         except RuntimeError as error:
             raise StartError(f"cannot listen on {wanted.authority}: {error}") from error
         server.start()
-        return server, wanted._replace(port=port)
+        return server, wanted._replace(port=bound)
 
     def _add_port(self, server: Any, wanted: Endpoint) -> int:
         credentials = self._context.credentials

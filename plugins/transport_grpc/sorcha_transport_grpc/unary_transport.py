@@ -47,7 +47,7 @@ class UnaryTransport:
     def listen(self, events: LinkEvents) -> Sequence[Endpoint]:
         """See Transport."""
         self._events = events
-        return [self._endpoint.listen(self)]
+        return [self._endpoint.listen(self)] if self._endpoint.listens else []
 
     def dial(self, endpoint: Endpoint, events: LinkEvents, timeout_s: float) -> Link:
         """See Transport."""

@@ -6,15 +6,18 @@ import socket
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from sorcha_peer_core.errors import LinkClosed, StartError
 from sorcha_peer_core.model.peer import Endpoint
-from sorcha_peer_core.testing.transport_suite import transport_context
+from sorcha_peer_core.testing.transport_suite import RecordedEvents, transport_context
+from sorcha_transport_grpc import addresses
 from sorcha_transport_grpc.addresses import bind_problem, remote_of, target_of
 from sorcha_transport_grpc.endpoint import endpoint_of
 from sorcha_transport_grpc.pipe import BatchPipe
+from sorcha_transport_grpc.unary_transport import UnaryTransport
 
 
 def can_connect(endpoint: Endpoint) -> bool:
@@ -63,6 +66,28 @@ def test_a_port_is_found_on_every_kind_of_address(host):
     assert listening == Endpoint("grpc", host, listening.port)
     assert can_connect(Endpoint("grpc", "127.0.0.1" if host in ("localhost", "::", "0.0.0.0") else host, listening.port))
     endpoint.release("test", 1.0)
+
+
+def test_all_addresses_of_a_machine_without_ipv6_are_its_ipv4_ones(monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(addresses, "_lacks_ipv6", lambda: True)
+    endpoint = endpoint_of(transport_context(host="::"))
+
+    listening = endpoint.listen("test")
+
+    assert listening == Endpoint("grpc", "0.0.0.0", listening.port)
+    assert can_connect(listening._replace(host="127.0.0.1"))
+    assert "no IPv6: gRPC listens on its IPv4 addresses only" in caplog.text
+    endpoint.release("test", 1.0)
+
+
+def test_a_node_that_only_dials_opens_no_port():
+    endpoint = endpoint_of(replace(transport_context(), listen=None))
+    transport = UnaryTransport(endpoint)
+
+    assert not endpoint.listens
+    assert transport.listen(RecordedEvents()) == []
+    transport.stop(1.0)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1", "localhost", "::"])

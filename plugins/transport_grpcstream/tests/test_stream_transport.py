@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import grpc
 import pytest
 from gevent.event import Event
@@ -105,3 +107,10 @@ class TestStreamTransport(TransportSuite):
 
         pair.at_listener.wait_for(lambda: bool(pair.at_listener.ends))
         silence.set()
+
+
+def test_a_node_that_only_dials_opens_no_port():
+    transport = build(replace(transport_context(), listen=None))
+
+    assert transport.listen(RecordedEvents()) == []
+    transport.stop(1.0)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 from typing import Any
 
 from sorcha_peer_core.errors import StartError
+from sorcha_peer_core.model.hosts import plain_host
 from sorcha_peer_core.model.peer import Endpoint
+
+log = logging.getLogger(__name__)
 
 SCHEME = "rest"
 _BACKLOG = 256
@@ -32,8 +36,14 @@ def remote_of(address: str, port: str) -> Endpoint:
     return Endpoint(SCHEME, address.removeprefix("::ffff:") if "." in address else address, int(port))
 
 
-def listen_on(host: str, port: int) -> socket.socket:
-    """A listening socket; ``::`` takes IPv4 as well, a name stands for its first address. Raises StartError."""
+def listen_on(host: str, port: int) -> tuple[str, socket.socket]:
+    """A listening socket and the host it listens on; ``::`` takes IPv4 as well, a name stands for its first address.
+
+    On a machine whose system knows no IPv6, ``::`` is all its IPv4 addresses. Raises StartError.
+    """
+    if plain_host(host) == "::" and _lacks_ipv6():
+        log.info("this machine has no IPv6: REST listens on its IPv4 addresses only")
+        host = "0.0.0.0"
     wanted = Endpoint(SCHEME, host, port)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -42,13 +52,21 @@ def listen_on(host: str, port: int) -> socket.socket:
     problem = OSError("no address")
     for family, _, _, _, address in sorted(found, key=lambda info: info[0] != socket.AF_INET):
         try:
-            return _listening(family, address)
+            return host, _listening(family, address)
         except OSError as error:
             problem = error
             # A name may stand for an address family that this machine lacks; a port in use is no reason to look on.
             if error.errno in _TAKEN:
                 break
     raise StartError(f"cannot listen on {wanted.authority}: {problem.strerror or problem}") from problem
+
+
+def _lacks_ipv6() -> bool:
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_STREAM).close()
+    except OSError:
+        return True
+    return False
 
 
 def _listening(family: int, address: Any) -> socket.socket:

@@ -30,6 +30,10 @@ _MAX_OPENING_BYTES = 1024
 """A message that opens a link has no batch: nobody unknown makes this node hold more."""
 
 
+BEHIND_PROXY = "behind-a-proxy"
+"""In the place of an address that nobody here knows: no name, so that nobody takes it for the proxy's."""
+
+
 class Exchange(Protocol):
     """The links of a transport, as its requests see them."""
 
@@ -46,8 +50,9 @@ class Exchange(Protocol):
 class MessageRoutes:
     """Hands the requests of links to the transport."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, *, behind_proxy: bool = False) -> None:
         self._exchange = exchange
+        self._behind_proxy = behind_proxy
 
     def blueprint(self) -> Blueprint:
         """The routes, for the application."""
@@ -82,7 +87,8 @@ class MessageRoutes:
             return _answer(MessageAck(received=False))
         if message.payload:
             raise Refused(400, "the message that opens a link carries no batch")
-        remote = remote_of(request.environ["REMOTE_ADDR"], request.environ["REMOTE_PORT"])
+        host = BEHIND_PROXY if self._behind_proxy else request.environ["REMOTE_ADDR"]
+        remote = remote_of(host, request.environ["REMOTE_PORT"])
         return _answer(self._exchange.accept(remote, request.environ[SECURITY]))
 
     def _link(self) -> AcceptedLink:

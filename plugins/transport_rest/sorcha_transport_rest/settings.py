@@ -16,18 +16,18 @@ SECTION = "plugins.rest"
 
 @dataclass(frozen=True, slots=True)
 class RestSettings:
-    """Where to listen; port 0 lets the system choose."""
+    """Where to listen; port 0 lets the system choose, None is nowhere."""
 
-    listen: tuple[str, int]
+    listen: tuple[str, int] | None
     public_certificate: Path | None = None
     """What peers see when a proxy ends TLS in front of this node; PEM, relative to the data directory."""
 
 
-def read_settings(section: Mapping[str, Any], node_listen: tuple[str, int]) -> RestSettings:
+def read_settings(section: Mapping[str, Any], node_listen: tuple[str, int] | None) -> RestSettings:
     """Check the section. Raises ConfigError that names key and value.
 
-    Without it, it is the host of the node's own listener and the port after its own (5002 after 5001), or any free one
-    where the node takes any.
+    Without ``listen``, it is the host of the node's own listener and the port after its own (5002 after 5001), any free one
+    where the node takes any, and nowhere where the node listens on nothing. An empty one is nowhere, too.
     """
     known = [field.name for field in fields(RestSettings)]
     for key in section:
@@ -35,9 +35,15 @@ def read_settings(section: Mapping[str, Any], node_listen: tuple[str, int]) -> R
             near = get_close_matches(key, known, n=1)
             hint = f"did you mean {SECTION}.{near[0]}?" if near else f"there is {', '.join(known)}"
             raise ConfigError(f"{SECTION}.{key} is no setting; {hint}")
-    host, port = node_listen
-    listen = _host_port(section["listen"]) if "listen" in section else (host, port + 1 if port else 0)
+    listen = _host_port(section["listen"]) if "listen" in section else _beside(node_listen)
     return RestSettings(listen, _path(section.get("public_certificate")))
+
+
+def _beside(node_listen: tuple[str, int] | None) -> tuple[str, int] | None:
+    if node_listen is None:
+        return None
+    host, port = node_listen
+    return host, port + 1 if port else 0
 
 
 def _path(value: Any) -> Path | None:
@@ -48,7 +54,9 @@ def _path(value: Any) -> Path | None:
     return Path(value)
 
 
-def _host_port(value: Any) -> tuple[str, int]:
+def _host_port(value: Any) -> tuple[str, int] | None:
+    if value == "":
+        return None
     try:
         if not isinstance(value, str):
             raise ValueError("it is text: HOST:PORT")

@@ -72,8 +72,9 @@ class RestTransport:
 
     def listen(self, events: LinkEvents) -> Sequence[Endpoint]:
         """See Transport."""
-        host, port = self._settings.listen
-        listening = listen_on(host, port)
+        if self._settings.listen is None:
+            return []
+        host, listening = listen_on(*self._settings.listen)
         endpoint = Endpoint(SCHEME, host, listening.getsockname()[1])
         connections = _CONNECTIONS_PER_LINK * self._context.max_connections + _SPARE_CONNECTIONS
         behind_proxy = self._settings.public_certificate is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import gevent
 import pytest
@@ -13,7 +14,7 @@ from rest_fakes import rest_context
 
 from sorcha_peer_core.errors import ConfigError, LinkClosed, LinkTimeout, NotOffered, PeerUnreachable
 from sorcha_peer_core.model.peer import Endpoint
-from sorcha_peer_core.testing.transport_suite import PATIENCE_S, RecordedEvents
+from sorcha_peer_core.testing.transport_suite import PATIENCE_S, RecordedEvents, transport_context
 from sorcha_peer_core.wire.peer_communication_pb2 import MessageAck
 from sorcha_transport_rest.calls import PROTOBUF, TOKEN_BYTES, TOKEN_HEADER
 from sorcha_transport_rest.settings import RestSettings, read_settings
@@ -193,6 +194,20 @@ def test_a_failed_request_ends_the_link():
 )
 def test_the_section_says_where_to_listen(section, node_port, listen):
     assert read_settings(section, ("10.0.0.1", node_port)) == RestSettings(listen)
+
+
+@pytest.mark.parametrize(("section", "node_listen"), [({"listen": ""}, ("10.0.0.1", 5001)), ({}, None)])
+def test_a_node_that_only_dials_listens_nowhere(section, node_listen):
+    settings = read_settings(section, node_listen)
+    transport = RestTransport(replace(transport_context(), settings=section, listen=node_listen))
+
+    assert settings == RestSettings(None)
+    assert transport.listen(RecordedEvents()) == []
+    transport.stop(1.0)
+
+
+def test_a_node_that_listens_on_nothing_else_may_have_a_rest_port():
+    assert read_settings({"listen": "[::]:7000"}, None) == RestSettings(("::", 7000))
 
 
 @pytest.mark.parametrize(

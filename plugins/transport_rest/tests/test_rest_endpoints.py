@@ -12,6 +12,9 @@ from sorcha_peer_core.interfaces.service import RegisteredPeer
 from sorcha_peer_core.testing.transport_suite import PATIENCE_S, RecordedEvents
 from sorcha_peer_core.wire import peer_communication_pb2, peer_discovery_pb2, transaction_distribution_pb2
 from sorcha_transport_rest.app import make_app
+from sorcha_transport_rest.calls import MESSAGES_PATH, PROTOBUF
+from sorcha_transport_rest.connection import SECURITY
+from sorcha_transport_rest.messages_routes import BEHIND_PROXY
 from sorcha_transport_rest.openapi import SCHEMAS
 from sorcha_transport_rest.transport import RestTransport
 
@@ -103,6 +106,23 @@ def test_behind_a_proxy_nobody_knows_where_a_request_came_from(api):
     app.test_client().post("/api/v1/peers/register", json={"peerInfo": info})
 
     assert api.callers == [""]
+
+
+def test_behind_a_proxy_a_link_comes_from_no_address(api):
+    opened = []
+
+    class Opens:
+        def accept(self, remote, seen):
+            opened.append(remote)
+            return peer_communication_pb2.MessageAck(received=True, link_token=bytes(16))
+
+    origin = {"REMOTE_ADDR": "127.0.0.1", "REMOTE_PORT": "40000", SECURITY: None}
+    opening = peer_communication_pb2.PeerMessage(message_type=peer_communication_pb2.SESSION_BATCH).SerializeToString()
+    for behind_proxy in (False, True):
+        client = make_app(api, Opens(), behind_proxy=behind_proxy).test_client()  # type: ignore[arg-type]  # no more of it is needed
+        client.post(MESSAGES_PATH, data=opening, content_type=PROTOBUF, environ_overrides=origin)
+
+    assert [remote.host for remote in opened] == ["127.0.0.1", BEHIND_PROXY]
 
 
 @pytest.mark.parametrize(

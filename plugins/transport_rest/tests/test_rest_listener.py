@@ -17,7 +17,7 @@ from sorcha_peer_core.errors import StartError
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.testing.transport_suite import PATIENCE_S, RecordedEvents
 from sorcha_peer_core.wire.peer_communication_pb2 import MessageAck
-from sorcha_transport_rest import answers, connection, transport
+from sorcha_transport_rest import addresses, answers, connection, transport
 from sorcha_transport_rest.calls import MESSAGES_PATH, PROTOBUF, TOKEN_HEADER, token_text
 from sorcha_transport_rest.transport import RestTransport
 
@@ -238,6 +238,19 @@ def test_a_port_is_found_on_every_kind_of_address(host):
     reached = "127.0.0.1" if host in ("localhost", "::", "0.0.0.0") else host
     assert listening == Endpoint("rest", host, listening.port)
     assert is_served(listening._replace(host=reached))
+    rest.stop(1.0)
+
+
+def test_all_addresses_of_a_machine_without_ipv6_are_its_ipv4_ones(monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(addresses, "_lacks_ipv6", lambda: True)
+    rest = RestTransport(rest_context(host="::", peer_api=KnownPeers()))
+
+    [listening] = rest.listen(RecordedEvents())
+
+    assert listening == Endpoint("rest", "0.0.0.0", listening.port)
+    assert is_served(listening._replace(host="127.0.0.1"))
+    assert "no IPv6: REST listens on its IPv4 addresses only" in caplog.text
     rest.stop(1.0)
 
 

@@ -108,6 +108,15 @@ def started(call, *arguments):
     return job
 
 
+def polled(client, link):
+    """A poll that has arrived at the listener and waits there."""
+    poll = started(client.poll)
+    with gevent.Timeout(PATIENCE_S):
+        while not link._polling:
+            gevent.sleep(0.01)
+    return poll
+
+
 def test_opening_gives_a_random_token(client):
     tokens = {ack_of(client.post()).link_token for _ in range(3)}
 
@@ -175,7 +184,7 @@ def test_a_batch_arrives_and_the_next_answer_brings_one(client, link, events):
 
 
 def test_the_poll_is_answered_when_a_batch_comes(client, link):
-    poll = started(client.poll)
+    poll = polled(client, link)
 
     link.send(b"late")
 
@@ -213,7 +222,7 @@ def test_a_batch_out_of_turn_ends_the_link(client, link, events):
 
 
 def test_close_is_acknowledged_and_ends_the_waiting_poll(client, link, events):
-    poll = started(client.poll)
+    poll = polled(client, link)
     client.post(payload=b"last words", batch_number=1)
 
     ack = ack_of(client.post(close=True))
@@ -263,8 +272,7 @@ def test_a_dialler_that_asks_no_more_is_given_up_after_two_poll_waits(client, li
 
 
 def test_a_dialler_with_a_poll_under_way_is_not_given_up(client, link, events, listener, clock):
-    poll = started(client.poll)
-    client.post(payload=b"x", batch_number=1)
+    poll = polled(client, link)
     clock.now_s += 1000.0
 
     listener.reap()
@@ -339,7 +347,7 @@ def test_a_node_that_stops_opens_no_more_links(client, listener):
 
 
 def test_stop_with_open_polls_ends_quickly_and_answers_them(client, link, listener):
-    polls = [started(client.poll)]
+    polls = [polled(client, link)]
     idle = RawClient(client.endpoint)
     idle.send("GET /api/v1/peers/ping HTTP/1.1", "Host: x")
     assert idle.answer().status == 200

@@ -1,0 +1,77 @@
+"""What a node does every so often, and how it went."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from apscheduler.schedulers.gevent import GeventScheduler
+
+from sorcha_peer_core.errors import PeerError
+from sorcha_peer_core.interfaces.service import JobView
+
+log = logging.getLogger(__name__)
+
+
+class _Run(NamedTuple):
+    """How a job went the last time."""
+
+    began_at: int
+    took_s: float
+    error: str
+
+
+class Schedule:
+    """Named jobs, each at its own interval. A job runs in a greenlet of its own and never twice at a time.
+
+    A job that fails runs again at its next turn: the error is kept, and said in the log when it was not so before.
+    """
+
+    def __init__(self) -> None:
+        # A hub that was busy, or a machine that slept, makes up for a missed run with one.
+        self._scheduler = GeventScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True})
+        self._interval_s: dict[str, float] = {}
+        self._runs: dict[str, _Run] = {}
+
+    def every(self, interval_s: float, name: str, run: Callable[[], object]) -> None:
+        """Call ``run`` every so often, the first time after one interval; names are unique."""
+        if name in self._interval_s:
+            raise ValueError(f"there is a job called {name!r} already")
+        self._interval_s[name] = interval_s
+        self._scheduler.add_job(self._run, "interval", (name, run), seconds=interval_s, id=name, name=name)
+
+    def start(self) -> None:
+        """Begin."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Begin no further run. Idempotent."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def jobs(self) -> list[JobView]:
+        """All jobs, in the order in which they were added."""
+        never = _Run(0, 0.0, "")
+        views = []
+        for name, interval_s in self._interval_s.items():
+            run = self._runs.get(name)
+            began_at, took_s, error = run or never
+            views.append(JobView(name, interval_s, began_at if run else None, took_s if run else None, error))
+        return views
+
+    def _run(self, name: str, run: Callable[[], object]) -> None:
+        began_at, begin_s, error = int(time.time()), time.monotonic(), ""
+        before = self._runs.get(name)
+        try:
+            run()
+        except PeerError as expected:
+            error = str(expected)
+            if before is None or before.error != error:
+                log.warning("the job %s failed: %s", name, error)
+        except Exception as bug:
+            # A job that fails for a reason nobody thought of must not keep others, or its own next run, from happening.
+            error = f"{type(bug).__name__}: {bug}"
+            log.exception("the job %s failed", name)
+        self._runs[name] = _Run(began_at, round(time.monotonic() - begin_s, 6), error)
