@@ -9,7 +9,9 @@ from sorcha_peer_core.model.ids import HASH_BYTES
 LISTED_MIN_BYTES = 65_536
 """From this size on an origin signs a list: peers may be configured to fetch in chunks from less than it does itself."""
 CHUNK_BYTES = 32 * 1024
-CHUNK_BYTES_MIN = 4 * 1024
+CHUNK_BYTES_MIN = 16 * 1024
+CHUNK_BYTES_MAX = 64 * 1024
+"""Smaller ones make long lists; a larger one keeps others waiting in every send queue on its way, and may not fit into a batch."""
 MOST_CHUNKS = 16_384
 """A list of so many fits into one batch."""
 ROOT_DOMAIN = b"sorcha-peer-chunks:v1:"
@@ -54,8 +56,8 @@ def chunk_root(hashes: bytes) -> bytes:
 
 
 def has_sound_chunks(size: int, chunk_bytes: int) -> bool:
-    """Whether chunks of this size are neither too small nor too many."""
-    return chunk_bytes >= CHUNK_BYTES_MIN and chunk_count(size, chunk_bytes) <= MOST_CHUNKS
+    """Whether chunks of this size are neither too small nor too large nor too many."""
+    return CHUNK_BYTES_MIN <= chunk_bytes <= CHUNK_BYTES_MAX and chunk_count(size, chunk_bytes) <= MOST_CHUNKS
 
 
 def is_sound(size: int, chunk_bytes: int, hashes: bytes, root: bytes) -> bool:

@@ -11,7 +11,7 @@ from sorcha_peer_core.errors import ConfigError
 class CoreConfig:
     """Knobs of one Core. Times in seconds, sizes in bytes."""
 
-    eager_max_bytes: int = 4096  #: above it a push is announced first, so no wait for one makes sense
+    eager_max_bytes: int = 4096  #: what is so small is pushed; it lies below swarm_min_bytes
     swarm_min_bytes: int = 262_144  #: from here on a payload travels in chunks
     whole_max_bytes: int = 1_000_000  #: fits into one batch; up to here a wanted payload is sent whole, whoever asks
     max_transaction_bytes: int = 10_485_760

@@ -27,8 +27,9 @@ PUSH_USE = 0.8
 PRESSED_HOPS = 1
 """But close to the origin hardly anybody has it, so hardly a copy is too much."""
 QUIET_FACTOR = 4
+QUIET_MOST_BYTES = 16 * 1024
 QUIET_USE = 0.3
-"""While so little of the line is in use, what is up to so many times as large is pushed all the same."""
+"""While so little of the line is in use, what is up to so many times as large is pushed all the same; by its origin always."""
 MOST_PUSH_HOPS = 32
 """Far more than any way through a network that works; what claims to have come so far is only announced."""
 
@@ -61,7 +62,7 @@ class Mesh:
         # A network that grows and shrinks around the limit must not link and unlink everybody each time.
         self._direct_max_peers = full_mesh_max_peers * 5 // 4
         self._eager_max_bytes = eager_max_bytes
-        self._most_push_bytes = QUIET_FACTOR * eager_max_bytes
+        self._most_push_bytes = max(eager_max_bytes, min(QUIET_FACTOR * eager_max_bytes, QUIET_MOST_BYTES))
         self._eager = fanout
 
     def originate(self, view: View, size: int, rng: Random) -> Spread:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.protocol.config import CoreConfig
 
+_MOST_FALSE_ROOTS = 1024
+"""Remembered at a time: each one cost whoever signed it a whole payload."""
+
 
 class Swarms:
     """Every large transaction that was offered and is not verified. ``gave_up`` is called for one that nobody delivers."""
@@ -163,7 +166,7 @@ class Swarms:
         swarm.here = False
         if swarm.pieces is not None and swarm.pieces.complete:
             if swarm.is_listed:
-                self._false_roots[swarm.pieces.envelope.header.chunk_root] = None
+                self._disbelieve(swarm.pieces.envelope.header.chunk_root)
             swarm.alone = True
             swarm.restart()
         if peer is not None and peer in swarm.sources:
@@ -297,6 +300,11 @@ class Swarms:
     def _has_room(self, swarm: Swarm) -> bool:
         begun = sum(other.size for other in self._swarms.values() if other.pieces is not None)
         return not begun or begun + swarm.size <= self._config.swarm_bytes
+
+    def _disbelieve(self, root: bytes) -> None:
+        self._false_roots[root] = None
+        if len(self._false_roots) > _MOST_FALSE_ROOTS:
+            del self._false_roots[next(iter(self._false_roots))]
 
     def _note(self, swarm: Swarm, offset: int) -> None:
         if swarm.pieces is None or not swarm.is_listed:

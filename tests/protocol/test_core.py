@@ -19,8 +19,8 @@ from sorcha_peer_core.testing.recording_host import RecordingHost, Rejected, Sto
 ANN, BOB, CAT = 1, 2, 3
 TX = make_transaction(b"payload")
 LARGE = make_transaction(b"L" * 300_000)
-LISTED = make_transaction(bytes(range(250)) * 1200, chunk_bytes=100_000)
-LIST = chunk_list(LISTED.payload, 100_000)
+LISTED = make_transaction(bytes(range(250)) * 600, chunk_bytes=50_000)
+LIST = chunk_list(LISTED.payload, 50_000)
 
 
 class SettableFilter:
@@ -325,57 +325,62 @@ def test_only_what_fits_into_a_batch_is_sent_whole_however_this_node_fetches_its
     assert node.host.take_sent() == [(ANN, m.Push(LARGE, 0, reach=3)), (ANN, m.Absent((too_large.hash,)))]
 
 
-def test_a_large_one_is_fetched_in_chunks_verified_as_a_whole_and_passed_on(node: Node):
-    node.hear(ANN, m.Announce((m.Announced(LISTED.hash, 300_000),)))
-    node.hear(ANN, m.ChunkList(LISTED.hash, LISTED.header, LISTED.header_bytes, LISTED.signature, LIST, 2, 5))
-    envelope = list(node.host.verifying)
-    node.host.play_verified(node.core, 1.0)
-    for offset in (0, 100_000, 200_000):
-        node.hear(ANN, m.Chunk(LISTED.hash, offset, LISTED.payload[offset : offset + 100_000]))
-    whole = list(node.host.verifying)
-    node.host.take_sent()
+@pytest.fixture
+def chunking(host: RecordingHost) -> Node:
+    return Node(host, swarm_min_bytes=100_000)
 
-    node.host.play_verified(node.core, 2.0)
+
+def test_a_large_one_is_fetched_in_chunks_verified_as_a_whole_and_passed_on(chunking: Node):
+    chunking.hear(ANN, m.Announce((m.Announced(LISTED.hash, 150_000),)))
+    chunking.hear(ANN, m.ChunkList(LISTED.hash, LISTED.header, LISTED.header_bytes, LISTED.signature, LIST, 2, 5))
+    envelope = list(chunking.host.verifying)
+    chunking.host.play_verified(chunking.core, 1.0)
+    for offset in (0, 50_000, 100_000):
+        chunking.hear(ANN, m.Chunk(LISTED.hash, offset, LISTED.payload[offset : offset + 50_000]))
+    whole = list(chunking.host.verifying)
+    chunking.host.take_sent()
+
+    chunking.host.play_verified(chunking.core, 2.0)
 
     assert (envelope, whole) == ([LISTED._replace(payload=b"")], [LISTED])
-    assert node.host.storing == [Storing(LISTED, 3, False)]
-    assert (node.core.counters.received, node.core.fetching) == (1, 0)
-    assert [peer for peer, message in node.flush() if isinstance(message, m.Announce)] == [BOB, CAT]
+    assert chunking.host.storing == [Storing(LISTED, 3, False)]
+    assert (chunking.core.counters.received, chunking.core.fetching) == (1, 0)
+    assert [peer for peer, message in chunking.flush() if isinstance(message, m.Announce)] == [BOB, CAT]
 
 
-def test_a_neighbour_with_a_part_is_asked_for_it_but_is_told_when_the_whole_is_here(node: Node):
-    node.hear(ANN, m.Have(LISTED.hash, 300_000, (1,)))
-    node.hear(BOB, m.Announce((m.Announced(LISTED.hash, 300_000),)))
-    node.hear(ANN, m.ChunkList(LISTED.hash, LISTED.header, LISTED.header_bytes, LISTED.signature, LIST))
-    node.host.play_verified(node.core, 1.0)
-    asked = [(peer, message.offset) for peer, message in node.host.take_sent() if isinstance(message, m.WantChunks)]
-    for peer, offset in [*asked, (BOB, 300_000)]:
-        node.hear(peer, m.Chunk(LISTED.hash, offset, LISTED.payload[offset : offset + 100_000]))
+def test_a_neighbour_with_a_part_is_asked_for_it_but_is_told_when_the_whole_is_here(chunking: Node):
+    chunking.hear(ANN, m.Have(LISTED.hash, 150_000, (1,)))
+    chunking.hear(BOB, m.Announce((m.Announced(LISTED.hash, 150_000),)))
+    chunking.hear(ANN, m.ChunkList(LISTED.hash, LISTED.header, LISTED.header_bytes, LISTED.signature, LIST))
+    chunking.host.play_verified(chunking.core, 1.0)
+    asked = [(peer, message.offset) for peer, message in chunking.host.take_sent() if isinstance(message, m.WantChunks)]
+    for peer, offset in [*asked, (BOB, 150_000)]:
+        chunking.hear(peer, m.Chunk(LISTED.hash, offset, LISTED.payload[offset : offset + 50_000]))
 
-    node.host.play_verified(node.core, 2.0)
+    chunking.host.play_verified(chunking.core, 2.0)
 
-    assert sorted(asked) == [(ANN, 100_000), (BOB, 0), (BOB, 200_000)]
-    assert [peer for peer, message in node.flush() if isinstance(message, m.Announce)] == [ANN, CAT]
+    assert sorted(asked) == [(ANN, 50_000), (BOB, 0), (BOB, 100_000)]
+    assert [peer for peer, message in chunking.flush() if isinstance(message, m.Announce)] == [ANN, CAT]
 
 
 @pytest.mark.parametrize("where", ["here", "being verified", "perhaps in the store", "too large"])
-def test_chunks_of_what_is_not_wanted_are_not_asked_for(node: Node, where: str):
-    size = 300_000
+def test_chunks_of_what_is_not_wanted_are_not_asked_for(chunking: Node, where: str):
+    size = 150_000
     match where:
         case "here":
-            node.core.submit(LISTED, 1.0)
+            chunking.core.submit(LISTED, 1.0)
         case "being verified":
-            node.hear(BOB, m.Push(LISTED, 1))
+            chunking.hear(BOB, m.Push(LISTED, 1))
         case "perhaps in the store":
-            node.filter.maybe.add(LISTED.hash)
+            chunking.filter.maybe.add(LISTED.hash)
         case _:
             size = 2**40
-    node.host.take_sent()
+    chunking.host.take_sent()
 
-    node.hear(ANN, m.Have(LISTED.hash, size, (1,)))
+    chunking.hear(ANN, m.Have(LISTED.hash, size, (1,)))
 
-    assert node.host.take_sent() == []
-    assert node.core.fetching == 0
+    assert chunking.host.take_sent() == []
+    assert chunking.core.fetching == 0
 
 
 def test_a_push_without_a_payload_is_refused(node: Node):

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sorcha_peer_core.model.chunks import CHUNK_BYTES_MIN
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.testing.network import Network
 from sorcha_peer_core.testing.network_node import World
 
-SIZES = (20, 20, 20, 6_000, 20_000)
+SIZES = (20, 20, 20, 6_000, 40_000)
 CONFIG = CoreConfig(
     eager_max_bytes=1000, swarm_min_bytes=10_000, chunk_bytes=1000, chunk_window=4, sync_page_items=4, want_items=3,
-    sync_interval_s=5.0, fetch_rounds=2, seen_entries=10, seen_rotate_s=20.0, recent_bytes=30_000,
+    sync_interval_s=5.0, fetch_rounds=2, seen_entries=10, seen_rotate_s=20.0, recent_bytes=60_000,
 )  # fmt: skip
 
 NODES = st.integers(0, 5)
@@ -29,9 +31,9 @@ STEP = st.one_of(
 WORLDS = st.builds(
     World,
     full_mesh_max_peers=st.sampled_from((0, 32)),
-    chunk_bytes=st.sampled_from((0, 4096)),
+    chunk_bytes=st.sampled_from((0, CHUNK_BYTES_MIN)),
     filter_helps=st.booleans(),
-    queue_limit_bytes=st.sampled_from((8_000, 4_000_000)),
+    queue_limit_bytes=st.sampled_from((20_000, 4_000_000)),
     bytes_per_s=st.sampled_from((50_000.0, 12_500_000.0)),
     commit_s=st.sampled_from((0.001, 0.4)),
     load_s=st.sampled_from((0.001, 0.4)),
@@ -65,9 +67,15 @@ def _heal(net: Network) -> None:
         net.link(one, two)
 
 
-@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-@given(count=st.integers(3, 6), world=WORLDS, seed=st.integers(0, 1000), steps=st.lists(STEP, min_size=5, max_size=60))
-def test_after_any_schedule_all_logs_agree_and_nobody_waits_for_anything(count: int, world: World, seed: int, steps):
+SCHEDULES = {
+    "count": st.integers(3, 6),
+    "world": WORLDS,
+    "seed": st.integers(0, 1000),
+    "steps": st.lists(STEP, min_size=5, max_size=60),
+}
+
+
+def _check(count: int, world: World, seed: int, steps) -> None:
     net = Network(count, seed=seed, world=world)
     net.link_all()
 
@@ -81,6 +89,19 @@ def test_after_any_schedule_all_logs_agree_and_nobody_waits_for_anything(count: 
         assert len(node.disk.log) == len(submitted)
         assert node.disk.outbox == {}
         assert node.alive.fetching == 0
+
+
+@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(**SCHEDULES)
+def test_after_any_schedule_all_logs_agree_and_nobody_waits_for_anything(count: int, world: World, seed: int, steps):
+    _check(count, world, seed, steps)
+
+
+@pytest.mark.long
+@settings(max_examples=1500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(**SCHEDULES)
+def test_after_a_thousand_and_more_schedules_all_logs_agree(count: int, world: World, seed: int, steps):
+    _check(count, world, seed, steps)
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)

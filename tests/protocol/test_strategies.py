@@ -49,7 +49,7 @@ class TestFlood(StrategySuite):
 
 
 def test_an_origin_pushes_what_is_small_and_announces_what_is_large():
-    small, large = (Mesh().originate(ALL_LINKED, size, Random(1)) for size in (4096, 4097))
+    small, large = (Mesh().originate(ALL_LINKED, size, Random(1)) for size in (16_384, 16_385))
 
     assert (tuple(small.push), tuple(small.announce)) == (PEERS, ())
     assert (tuple(large.push), tuple(large.announce), large.announce_after_s) == ((), PEERS, 0.0)
@@ -88,8 +88,21 @@ def test_in_a_large_network_fewer_links_are_no_reason_to_push_to_all():
     assert tuple(Mesh().relay(view, 100, 1, Random(1)).push) == EAGER
 
 
-def test_a_large_one_is_only_announced_by_relays():
-    assert tuple(Mesh().relay(SOME_LINKED, 5000, 1, Random(1)).push) == ()
+@pytest.mark.parametrize(
+    ("size", "line_use", "pushed"),
+    [(4096, 0.7, True), (4097, 0.2, True), (4097, 0.4, False), (16_384, 0.2, True), (16_385, 0.0, False)],
+)
+def test_what_is_a_little_larger_is_pushed_by_relays_while_the_line_is_quiet(size: int, line_use: float, pushed: bool):
+    spread = Mesh().relay(SOME_LINKED._replace(line_use=line_use), size, 1, Random(1))
+
+    assert tuple(spread.push) == (EAGER if pushed else ())
+
+
+@pytest.mark.parametrize(("eager_max_bytes", "most"), [(0, 0), (1000, 4000), (8192, 16_384), (100_000, 100_000)])
+def test_nothing_beyond_16_kib_is_pushed_but_what_the_configuration_says(eager_max_bytes: int, most: int):
+    mesh = Mesh(eager_max_bytes=eager_max_bytes)
+
+    assert [bool(mesh.originate(ALL_LINKED, size, Random(1)).push) for size in (most, most + 1)] == [True, False]
 
 
 def test_what_claims_to_have_come_from_very_far_is_only_announced():

@@ -14,7 +14,7 @@ from sorcha_peer_core.protocol.swarm import Swarm
 from sorcha_peer_core.testing.network_node import make_transaction
 
 ANN, BOB, CAT = 1, 2, 3
-STEP = 4096
+STEP = 16_384
 TX = make_transaction(Random(1).randbytes(9 * STEP + 100), chunk_bytes=STEP)
 LIST = chunk_list(TX.payload, STEP)
 LISTED = ChunkList(TX.hash, TX.header, TX.header_bytes, TX.signature, LIST, 2, 5)

@@ -25,7 +25,7 @@ from sorcha_peer_core.testing.network_node import make_transaction
 from sorcha_peer_core.testing.recording_host import RecordingHost, Rejected
 
 ANN, BOB, CAT = 1, 2, 3
-STEP = 4096
+STEP = 16_384
 TX = make_transaction(Random(1).randbytes(8 * STEP), chunk_bytes=STEP)
 ROOT = TX.header.chunk_root
 LISTED = ChunkList(TX.hash, TX.header, TX.header_bytes, TX.signature, chunk_list(TX.payload, STEP))

@@ -53,17 +53,17 @@ def test_a_payload_over_the_limit_is_a_flaw():
     assert RULES.flaw(sealed(bytes(1001), created_ms=NOW_MS), NOW_MS) == "its payload has 1001 bytes; 1 to 1000 are allowed"
 
 
-LISTED = b"0123456789" * 900
-LIST = {"chunk_bytes": 4096, "chunk_root": chunk_root(chunk_list(LISTED, 4096))}
+LISTED = b"0123456789" * 4000
+LIST = {"chunk_bytes": 16_384, "chunk_root": chunk_root(chunk_list(LISTED, 16_384))}
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"chunk_root": b"r" * 32}, {"chunk_bytes": 8192}, {"chunk_bytes": 0}, {"chunk_bytes": 1}],
+    [{"chunk_root": b"r" * 32}, {"chunk_bytes": 32_768}, {"chunk_bytes": 0}, {"chunk_bytes": 1}],
     ids=repr,
 )
 def test_a_list_of_chunks_that_does_not_fit_is_a_flaw(changes):
-    rules = TransactionRules(NETWORK_ID, max_transaction_bytes=10_000)
+    rules = TransactionRules(NETWORK_ID, max_transaction_bytes=50_000)
     good = sealed(LISTED, created_ms=NOW_MS, **LIST)
     bad = sealed(LISTED, created_ms=NOW_MS, **{**LIST, **changes})
 
@@ -72,12 +72,12 @@ def test_a_list_of_chunks_that_does_not_fit_is_a_flaw(changes):
 
 
 def test_an_envelope_can_be_checked_before_its_payload_is_here():
-    rules = TransactionRules(NETWORK_ID, max_transaction_bytes=10_000)
+    rules = TransactionRules(NETWORK_ID, max_transaction_bytes=50_000)
     envelope = sealed(LISTED, created_ms=NOW_MS, **LIST)._replace(payload=b"")
 
     assert rules.flaw(envelope, NOW_MS) is None
     assert rules.flaw(envelope._replace(signature=bytes(64)), NOW_MS) == "its signature is not its origin's"
-    assert RULES.flaw(envelope, NOW_MS) == "its payload has 9000 bytes; 1 to 1000 are allowed"
+    assert RULES.flaw(envelope, NOW_MS) == "its payload has 40000 bytes; 1 to 1000 are allowed"
 
 
 def test_an_empty_payload_is_a_flaw():
