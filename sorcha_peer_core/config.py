@@ -145,7 +145,8 @@ class TransactionDistributionSection(Section):
     )
     max_transaction_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = Field(10_485_760, description="largest payload")
     eager_max_bytes: Annotated[int, Field(ge=0, le=1 << 20)] = Field(
-        4096, description="up to this size the payload is pushed, in quiet times up to 4 times that (at most 16 KiB); else announced"
+        4096,
+        description="up to this size the payload is pushed, in quiet times up to 4 times that (most 16 KiB)",
     )
     swarm_min_bytes: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
         262_144, description="from this size on transactions travel in chunks"

@@ -11,7 +11,7 @@ LISTED_MIN_BYTES = 65_536
 CHUNK_BYTES = 32 * 1024
 CHUNK_BYTES_MIN = 16 * 1024
 CHUNK_BYTES_MAX = 64 * 1024
-"""Smaller ones make long lists; a larger one keeps others waiting in every send queue on its way, and may not fit into a batch."""
+"""Smaller ones make long lists; larger ones hold up what is behind them, and in the end fit into no batch."""
 MOST_CHUNKS = 16_384
 """A list of so many fits into one batch."""
 ROOT_DOMAIN = b"sorcha-peer-chunks:v1:"

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 
 from sorcha_peer_core.errors import RemoteProtocolError
 from sorcha_peer_core.model import messages as m
+from sorcha_peer_core.model.chunks import MOST_CHUNKS
 from sorcha_peer_core.model.handshake import Hello, Proof, Purpose
 from sorcha_peer_core.model.ids import HASH_BYTES, TxHash
 from sorcha_peer_core.model.transaction import Header, Transaction
@@ -279,6 +280,13 @@ _ENCODERS: dict[type, Callable[[Any], Any]] = {
     m.DigestWant: lambda d: pb.Frame(digest_want=digests.encode_want(d)),
 }
 
+
+def _decode_have(h: Any) -> m.Have:
+    if len(h.chunks) > MOST_CHUNKS:
+        raise RemoteProtocolError(f"a list of {len(h.chunks)} chunks; a payload has at most {MOST_CHUNKS}")
+    return m.Have(_one_hash(h.hash), h.size, tuple(h.chunks))
+
+
 _DECODERS: dict[str, Callable[[Any], m.Message | Hello | Proof]] = {
     "hello": _decode_hello,
     "proof": lambda p: Proof(p.signature),
@@ -297,7 +305,7 @@ _DECODERS: dict[str, Callable[[Any], m.Message | Hello | Proof]] = {
     "chunk": lambda c: m.Chunk(_one_hash(c.hash), c.offset, c.data),
     "want_chunk_list": lambda w: m.WantChunkList(_one_hash(w.hash)),
     "chunk_list": _decode_chunk_list,
-    "have": lambda h: m.Have(_one_hash(h.hash), h.size, tuple(h.chunks)),
+    "have": _decode_have,
     "graft": lambda g: m.Graft(),
     "prune": lambda p: m.Prune(p.refused),
     "sync_since": lambda s: m.SyncSince(storable(s.log_epoch), storable(s.after_seq)),

@@ -31,7 +31,7 @@ def rounds_until_equal(ann: Side, bob: Side, most: int) -> int:
     return most
 
 
-@settings(derandomize=True, max_examples=60, deadline=None, database=None)
+@settings(derandomize=True, max_examples=20, deadline=None, database=None)
 @given(
     both=st.integers(0, 400),
     only_ann=st.integers(0, 300),
@@ -50,7 +50,7 @@ def test_any_two_nodes_end_with_the_same_transactions(both: int, only_ann: int, 
     assert len(ann.announced) + len(bob.announced) <= only_ann + only_bob
 
 
-@settings(derandomize=True, max_examples=6, deadline=None, database=None)
+@settings(derandomize=True, max_examples=3, deadline=None, database=None)
 @given(missing=st.integers(1, 40), seed=st.integers(0, 100))
 def test_the_cost_follows_the_difference_and_not_what_is_compared(missing: int, seed: int):
     shared = transactions(6000, since_ms=MINUTE_AGO, seed=seed)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sorcha_peer_core.sim.calendar import Calendar
 
 TIMES = st.lists(st.floats(0.0, 1.0), max_size=60)
+at_leisure = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def note(calendar, seen, at, mark=None):
     calendar.add((at, lambda now, one, other: seen.append((now, one)), mark, None))
 
 
+@at_leisure
 @given(TIMES)
 def test_events_happen_in_the_order_of_their_time_whatever_the_order_in_which_they_were_added(times):
     calendar, seen = Calendar(day_s=0.01), []
@@ -26,6 +28,7 @@ def test_events_happen_in_the_order_of_their_time_whatever_the_order_in_which_th
     assert calendar.events == len(times)
 
 
+@at_leisure
 @given(TIMES, st.floats(0.0, 1.0))
 def test_a_run_in_two_parts_is_the_same_as_one(times, middle):
     calendar, seen = Calendar(day_s=0.01), []

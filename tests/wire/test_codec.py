@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sorcha_peer_core.errors import RemoteProtocolError
 from sorcha_peer_core.model import messages as m
+from sorcha_peer_core.model.chunks import MOST_CHUNKS
 from sorcha_peer_core.model.handshake import Hello, Proof, Purpose
 from sorcha_peer_core.model.ids import TxHash
 from sorcha_peer_core.model.peer import Endpoint
@@ -246,6 +247,7 @@ BROKEN = {
     "more sizes than hashes": _frame(sync_page=pb.SyncPage(hashes=b"x" * 32, sizes=[1, 2])),
     "a short hash": _frame(want_chunks=pb.WantChunks(hash=b"x" * 20)),
     "a list of chunks without an envelope": _frame(chunk_list=pb.ChunkList(hash=b"x" * 32, header=b"\xff")),
+    "more chunks than a payload has": _frame(have=pb.Have(hash=b"x" * 32, chunks=[0] * (MOST_CHUNKS + 1))),
     "a chunk of a short hash": _frame(chunk=pb.Chunk(hash=b"x" * 20, data=b"d")),
     "a push without an envelope": _frame(push=pb.Push(payload=b"p")),
     "a large envelope": _frame(push=pb.Push(header=encode_header(HEADER) + b"\xfa\x01\xff\x07" + b"x" * 1023, payload=b"p")),
