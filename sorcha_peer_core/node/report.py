@@ -103,6 +103,7 @@ class Report:
             "sync_recovered": core.counters.synced,
             "digests_refused": core.reconciling.refused,
             "transactions_rejected": core.counters.rejected,
+            "chunks_refused": core.swarms.refused,
             **self._parts.discovery.counters(),
             "reachability_checks": self._parts.address.reachability.checks,
             **{f"dial_backs_{outcome}": number for outcome, number in self._parts.address.for_others.answers.items()},

@@ -6,9 +6,10 @@ are here), then VALID for good. A lie ends back at unknown, or at the next annou
 anything.
 
 Three ways lead to a transaction. It is *pushed* by the origin or a relay. Or it is *announced* and *wanted*: after a
-short wait for the push that is probably under way, the announcers are asked in turn. Or *sync* finds it: every node
-keeps a log of arrivals, and whoever links reads the peer's log from where it stopped; linked peers do so again now and
-then. The first is fast, the second repairs, the third is certain.
+short wait for the push that is probably under way, the announcers are asked in turn; what is large is asked of all of
+them at once, chunk by chunk. Or *sync* finds it: every node keeps a log of arrivals, and whoever links reads the peer's
+log from where it stopped; linked peers compare now and then what was created when. The first is fast, the second repairs,
+the third is certain.
 
 Time, randomness and the world come in as arguments (``now`` in monotonic seconds, ``rng``, ``Host``); out go calls on
 Host, which return at once. One greenlet, or one simulator, owns a Core; nothing in here locks, sleeps or logs. Timers

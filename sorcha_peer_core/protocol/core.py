@@ -74,18 +74,19 @@ class Core:
             rtt_s=self._probing.rtt_s,
             gave_up=self._gave_up,
         )
-        self._answers = Answers(config, host, self._recent, uplink, self._fetching.swarms, self._spreading.heard)
+        self.swarms = self._fetching.swarms
+        self._answers = Answers(config, host, self._recent, uplink, self.swarms, self._spreading.heard)
         self.reconciling = Reconciling(config, host, rng, consider=self._consider, fetching=lambda: len(self._fetching))
         self.counters = Counters()
         self._handlers: dict[type, Callable[[int, Any], None]] = {
             m.Push: self._on_push,
             m.Announce: self._on_announce,
             m.Want: self._answers.want,
-            m.Absent: self._on_absent,
+            m.Absent: lambda peer, absent: self._fetching.absent(peer, absent.hashes, self._now),
             m.WantChunks: self._answers.want_chunks,
             m.Chunk: self._on_chunk,
             m.WantChunkList: self._answers.want_chunk_list,
-            m.ChunkList: lambda peer, chunks: self._fetching.swarms.chunk_list(peer, chunks, self._now),
+            m.ChunkList: lambda peer, chunks: self.swarms.chunk_list(peer, chunks, self._now),
             m.Have: self._on_have,
             m.Graft: lambda peer, graft: self._mesh.on_graft(peer),
             m.Prune: lambda peer, prune: self._mesh.on_prune(peer, prune, self._now),
@@ -97,8 +98,8 @@ class Core:
         self._timers: dict[type, Callable[[Any], None]] = {
             m.FlushAnnouncements: lambda timer: self._spreading.due(),
             m.FetchDue: self._fetching.whole.due,
-            m.SwarmsDue: lambda timer: self._fetching.swarms.due(self._now),
-            m.TellChunks: self._fetching.swarms.tell,
+            m.SwarmsDue: lambda timer: self.swarms.due(self._now),
+            m.TellChunks: self.swarms.tell,
             m.ProbeDue: lambda timer: self._probing.due(timer, self._now),
             m.SyncDue: lambda timer: self.reconciling.sync_due(timer, self._now),
             m.DigestDue: lambda timer: self.reconciling.digest_due(timer, self._now),
@@ -203,7 +204,7 @@ class Core:
         """The answer to ``Host.verify``; ``reason`` says why it is not valid, None when it is."""
         self._now = now
         if not transaction.payload:
-            self._fetching.swarms.envelope_verified(transaction, reason, now)
+            self.swarms.envelope_verified(transaction, reason, now)
             return
         tx_hash = transaction.hash
         verifying = self._verifying.pop(tx_hash, None)
@@ -367,19 +368,16 @@ class Core:
         elif peer in self._linked:
             self._fetching.announced(peer, (what,), self._now, at_once=True)
 
-    def _on_absent(self, peer: int, absent: m.Absent) -> None:
-        self._fetching.absent(peer, absent.hashes, self._now)
-
     def _on_have(self, peer: int, have: m.Have) -> None:
         tx_hash = have.hash
         if tx_hash in self._seen or tx_hash in self._verifying or not 0 < have.size <= self._config.max_transaction_bytes:
             return
         # A hash that may be in the store waits until somebody has all of it.
         if tx_hash in self._fetching or self._filter.definitely_new(tx_hash):
-            self._fetching.swarms.offered(peer, m.Announced(tx_hash, have.size), have.chunks, self._now)
+            self.swarms.offered(peer, m.Announced(tx_hash, have.size), have.chunks, self._now)
 
     def _on_chunk(self, peer: int, chunk: m.Chunk) -> None:
-        swarm = self._fetching.swarms.chunk(peer, chunk, self._now)
+        swarm = self.swarms.chunk(peer, chunk, self._now)
         if swarm is not None:
             self.counters.received += 1
             self._check(peer, swarm.push(), shared=swarm.is_listed or len(swarm.senders) > 1)

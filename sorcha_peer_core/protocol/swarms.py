@@ -46,6 +46,8 @@ class Swarms:
         self._false_roots: dict[bytes, None] = {}
         """Of lists under which no whole came together."""
         self._is_watching = False
+        self.refused = 0
+        """Envelopes, lists and chunks that were not good."""
 
     def __contains__(self, tx_hash: TxHash) -> bool:
         return tx_hash in self._swarms
@@ -314,6 +316,7 @@ class Swarms:
         swarm.news.append(offset // swarm.pieces.chunk_bytes)
 
     def _blame(self, swarm: Swarm, peer: int | None, reason: str, now: float) -> None:
+        self.refused += 1
         if peer is not None and peer in swarm.sources:
             self._host.rejected(peer, swarm.hash, reason)
             self._lose(swarm, peer, now)

@@ -236,6 +236,7 @@ def test_a_wrong_chunk_is_blamed_on_its_sender_and_asked_of_another(swarming: Sw
         asked += again
 
     assert swarming.host.rejections == [Rejected(ANN, TX.hash, "a chunk is not the one its list names")]
+    assert swarming.swarms.refused == 1
     assert (BOB, wrong) in asked
     assert len([peer for peer, _ in asked if peer == ANN]) == 2
 
