@@ -61,5 +61,5 @@ class Strategy(Protocol):
     def pull_wait_s(self, size: int, linked: int, known: int) -> float:
         """How long to wait for the push of an announced transaction of ``size`` bytes; 0 when none is to be expected."""
 
-    def links_wanted(self, known: int, linked: int = 0) -> int:
-        """How many peers to be linked to when ``known`` are known and ``linked`` of them are linked already."""
+    def links_wanted(self, known: int) -> int:
+        """How many peers to be linked to when ``known`` are known. More are kept, up to a point, when they are there."""

@@ -59,7 +59,7 @@ class Mesh:
         if fanout < 1:
             raise ConfigError(f"transaction_distribution.fanout is {fanout}; mesh needs at least 1 link that pushes to a node")
         self._full_mesh_max_peers = full_mesh_max_peers
-        # A network that grows and shrinks around the limit must not link and unlink everybody each time.
+        # Around the limit links are kept, not shed: where all of them are still there the direct form goes on.
         self._direct_max_peers = full_mesh_max_peers * 5 // 4
         self._eager_max_bytes = eager_max_bytes
         self._most_push_bytes = max(eager_max_bytes, min(QUIET_FACTOR * eager_max_bytes, QUIET_MOST_BYTES))
@@ -92,12 +92,9 @@ class Mesh:
             return 0.0
         return REPAIR_WAIT_S if self._is_direct(linked, known) else PULL_WAIT_S
 
-    def links_wanted(self, known: int, linked: int = 0) -> int:
-        """Everybody up to ``full_mesh_max_peers``, an active view above; a quarter more keeps a network that is meshed so."""
-        if known <= self._full_mesh_max_peers:
-            return known
-        is_meshed = linked >= self._full_mesh_max_peers and known <= self._direct_max_peers
-        return known if is_meshed else min(known, view_size(known))
+    def links_wanted(self, known: int) -> int:
+        """Everybody up to ``full_mesh_max_peers``, an active view above."""
+        return known if known <= self._full_mesh_max_peers else min(known, view_size(known))
 
     def _pushes(self, size: int, hop: int, line_use: float) -> bool:
         """Whether a relay sends so much unasked."""
@@ -139,7 +136,7 @@ class Sqrt:
         """Nobody pushes, so there is nothing to wait for."""
         return 0.0
 
-    def links_wanted(self, known: int, linked: int = 0) -> int:
+    def links_wanted(self, known: int) -> int:
         """Enough that those told are a random choice."""
         return min(known, max(view_size(known), 2 * self._fanout_of(known)))
 
@@ -173,7 +170,7 @@ class Flood:
         """What is announced is too large to be pushed."""
         return 0.0
 
-    def links_wanted(self, known: int, linked: int = 0) -> int:
+    def links_wanted(self, known: int) -> int:
         """An active view."""
         return min(known, view_size(known))
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sorcha_peer_core.errors import ConfigError
 from sorcha_peer_core.interfaces.strategy import Spread, View
 from sorcha_peer_core.protocol.strategies import REPAIR_FANOUT, Flood, Mesh, Sqrt, view_size
+from sorcha_peer_core.protocol.view import most_kept, wanted_for_good
 from sorcha_peer_core.testing.strategy_suite import StrategySuite
 
 PEERS = tuple(range(10))
@@ -133,11 +134,15 @@ def test_a_small_network_links_everybody_and_a_large_one_a_view():
     assert [Mesh().links_wanted(known) for known in (0, 5, 32, 33, 10_000)] == [0, 5, 32, 12, 16]
 
 
-@pytest.mark.parametrize(
-    ("known", "linked", "wanted"), [(33, 31, 12), (33, 32, 33), (40, 39, 40), (41, 41, 12), (32, 12, 32), (40, 12, 12)]
-)
-def test_a_network_in_which_all_are_linked_stays_so_until_it_is_clearly_too_large(known: int, linked: int, wanted: int):
-    assert Mesh(full_mesh_max_peers=32).links_wanted(known, linked) == wanted
+@pytest.mark.parametrize(("known", "linked", "fast"), [(33, 33, 0), (40, 40, 0), (40, 39, 3), (41, 41, 3)])
+def test_where_all_are_still_linked_the_direct_form_goes_on_until_the_network_is_clearly_too_large(known, linked, fast):
+    assert Mesh(full_mesh_max_peers=32).eager_links(linked, known) == fast
+
+
+def test_links_of_a_network_that_has_just_outgrown_the_direct_form_are_kept():
+    mesh = Mesh(full_mesh_max_peers=32)
+
+    assert all(most_kept(wanted_for_good(mesh.links_wanted, known)) >= known for known in range(33, 41))
 
 
 def test_a_view_grows_with_the_logarithm():
