@@ -28,6 +28,8 @@ PAUSE_S = 0.5
 RAMP_S = 0.5
 """Of a constant rate, before the first transaction that counts."""
 _STEP_S = 0.1
+_WARMUP_BYTES = 1024
+"""What is pushed shows which links are fast; what is large would only be in the way of those that are measured."""
 
 
 class Use(NamedTuple):
@@ -86,7 +88,7 @@ class Experiment:
         net, scenario = self.net, self._scenario
         net.calendar.run(LINKING_S)
         for number in range(scenario.warmup):
-            self._publish()
+            self._publish(min(scenario.size, _WARMUP_BYTES))
             net.calendar.run(net.calendar.now + PAUSE_S)
             advance(number + 1)
         for node in self._dead:
@@ -101,7 +103,7 @@ class Experiment:
         spreads = []
         meter = self._meter()
         for number in range(scenario.transactions):
-            spread = self._publish()
+            spread = self._publish(scenario.size)
             net.spreads.await_nodes(spread, alive)
             net.calendar.run(spread.at + scenario.deadline_s)
             net.calendar.run(net.calendar.now + PAUSE_S)
@@ -126,7 +128,7 @@ class Experiment:
         spreads = []
         for number in range(count):
             self.net.calendar.run(self.net.calendar.now + self._rng.expovariate(rate))
-            spreads.append(self._publish())
+            spreads.append(self._publish(self._scenario.size))
             advance(number + 1)
         return spreads
 
@@ -137,12 +139,12 @@ class Experiment:
         took_s = None if ledger.complete_at is None else ledger.complete_at - over_at
         return Repaired(took_s, self.net.tally.read().sent_bytes - disturbance.sent_before)
 
-    def _publish(self) -> Spread:
+    def _publish(self, size: int) -> Spread:
         """At a random node that runs and is honest."""
         origin = self._rng.choice(self._honest)
         while not self.net.machines[origin].running:
             origin = self._rng.choice(self._honest)
-        return self.net.submit(origin, self._scenario.size)
+        return self.net.submit(origin, size)
 
     def _outcome(self, spreads: list[Spread], use: Use, repaired: Repaired | None) -> Outcome:
         return Outcome(self.net, [self.net.machines[node] for node in self._honest], spreads, use, repaired)
