@@ -41,6 +41,8 @@ class Counters:
 
 _MOST_HOPS = 255
 """Hops are not signed: whatever a peer claims, they stay a small number."""
+_TRAFFIC = frozenset({m.Push, m.Want, m.WantChunks, m.Chunk})
+"""What carries transactions, or asks for one; the rest goes on in an idle network, too."""
 
 
 class _Checking:
@@ -146,7 +148,10 @@ class Core:
         if peer not in self._linked:
             return
         self._probing.heard(peer)
-        handler = self._handlers.get(type(message))
+        kind = type(message)
+        if kind in _TRAFFIC:
+            self._probing.traffic(now)
+        handler = self._handlers.get(kind)
         if handler is not None:
             handler(peer, message)
 
@@ -261,6 +266,7 @@ class Core:
         self._seen.add(tx_hash)
         self._fetcher.verified(tx_hash)
         self._recent.add(mine)
+        self._probing.traffic(self._now)
         self._spreading.spread(mine, [peer for peer in self._linked if peer not in havers], 0 if own else push.reach)
         self._host.store(push.transaction, hops, own)
         if self._sync.resolved(tx_hash, self._now):
