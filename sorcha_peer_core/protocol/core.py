@@ -44,6 +44,8 @@ class Counters:
 
 _MOST_HOPS = 255
 """Hops are not signed: whatever a peer claims, they stay a small number."""
+_TRAFFIC = frozenset({m.Push, m.Want, m.WantChunks, m.Chunk})
+"""What carries transactions, or asks for one; the rest goes on in an idle network, too."""
 
 
 class Core:
@@ -160,7 +162,10 @@ class Core:
         self._now = now
         if not self._probing.heard(peer):
             return
-        handler = self._handlers.get(type(message))
+        kind = type(message)
+        if kind in _TRAFFIC:
+            self._probing.traffic(now)
+        handler = self._handlers.get(kind)
         if handler is not None:
             handler(peer, message)
 
@@ -300,6 +305,7 @@ class Core:
         self._seen.add(tx_hash, since)
         self._fetching.verified(tx_hash)
         self._recent.add(mine)
+        self._probing.traffic(self._now)
         lacking = [peer for peer in self._linked if peer not in havers]
         was_missing = self.reconciling.arrived(push.transaction, self._now)
         self.counters.synced += was_missing

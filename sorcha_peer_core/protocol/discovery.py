@@ -104,7 +104,7 @@ class Discovery:
         self.asking.tick(self.members.linked, len(self.members) >= self._config.max_peers, now)
         self.telling.tick(now)
         self._stand(now)
-        waits = [self.bootstrap.next_at(needed), self.linking.next_at(), self.asking.next_at()]
+        waits = [self.bootstrap.next_at(needed), self.linking.next_at(now), self.asking.next_at()]
         waits += [self.telling.next_at(), self.standing.next_at(), now + _IDLE_S]
         # What is overdue waits for an answer, which is followed by a tick.
         self._due_s = min(at_s for at_s in waits if at_s is not None and at_s > now)
@@ -192,13 +192,15 @@ class Discovery:
         self._notice(now, at)
         teller = self.members.get(check.source)
         host = teller.entry.seen_host if teller else ""
-        learned = []
+        learned, before = [], len(self.members)
         for record, tellers in self.checking.done(check, genuine):
             if self.members.heard(record, check.source, host, now, at):
                 self.telling.gather(record, tellers, now)
                 learned.append(record)
             elif self.members.is_news(record):
                 self.checking.declined(record)
+        if len(self.members) > before:
+            self.linking.grew(now)
         if learned:
             self._host.learned(learned)
             if check.asked:
@@ -216,8 +218,9 @@ class Discovery:
         is_full = len(self.members) >= self._config.max_peers
         self.linking.feel(self._config.max_peers if self.asking.goes_on and not is_full else 0, now)
 
-    def maintain(self, at: int) -> None:
+    def maintain(self, now: float, at: int) -> None:
         """Bring the list of peers in order; looks at all. Every minute."""
+        self._notice(now, at)
         if at >= self._forget_at:
             self._forget_at = at + _FORGET_PAUSE_S
             self.members.forget_old(at)
@@ -238,6 +241,8 @@ class Discovery:
 
     def _met(self, record: PeerRecord, host: str, now: float, at: int) -> None:
         known = self.members.get(record.peer_id)
+        if known is None:
+            self.linking.grew(now)
         was_lost = known is not None and known.lost
         is_news = self.members.is_news(record)
         suspect = self.members.proved(record, host, now, at)

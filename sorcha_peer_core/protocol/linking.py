@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from sorcha_peer_core.protocol.member import Member
     from sorcha_peer_core.protocol.membership import Membership
 
+_GROWS_S = 1.0
+"""For so long after the last newcomer the list of peers is taken to grow on."""
+_YIELDS_S = 0.5
+"""Then all dial whom they still lack. Of each two the one with the smaller id begins: they need not dial each other."""
+_YIELD_DRAWS = 8
 _SHED_PAUSE_S = 0.5
 """One by one: whoever is shed sheds as well, and all at once would leave both with too few."""
 _SHED_AGAIN_S = 1.0
@@ -70,6 +75,9 @@ class Linking:
         self._anchors: list[PeerId] = []
         self._swap: tuple[PeerId, PeerId] | None = None
         """Who is dialled to take whose place."""
+        self._grew_s = -inf
+        self.stretch = 1.0
+        """By how much this machine is slower than it should be: so much slower are the newcomers of a network on it."""
         self._wanted_of = -1
         self._wanted_now = self._kept_now = 0
         self._shed_at_s: float | None = None
@@ -99,16 +107,18 @@ class Linking:
     def tick(self, now: float) -> None:
         """Dial and shed what is due."""
         self._members.turns.ripen(now)
-        self._fill()
+        self._fill(now)
         self._retry_lost(now)
         self._shed(now)
 
-    def next_at(self) -> float | None:
+    def next_at(self, now: float) -> float | None:
         """When something is due that no answer brings about."""
         waits = [self._members.turns.next_at(), self._shed_at_s]
         if self._members.turns.ready[Hope.LOST] and self._has_room:
             waits.append(self._lost_at_s)
-        return min((at for at in waits if at is not None), default=None)
+        if self._links < self.wanted:
+            waits += [self._settles_s, self._settles_s + _YIELDS_S]
+        return min((at for at in waits if at is not None and at > now), default=None)
 
     def begin_with(self, anchors: Sequence[PeerId]) -> None:
         """Dial these before all others: whoever fills the peer table of a node cannot choose whom it links to after a restart."""
@@ -120,6 +130,10 @@ class Linking:
         return [peer_id for peer_id, member in self._members.linked.items() if member.dialable][:_ANCHORS]
 
     # What comes of it.
+
+    def grew(self, now: float) -> None:
+        """One more peer is known."""
+        self._grew_s = now
 
     def linked(self, member: Member) -> None:
         """A link came up; if it was to take another one's place, that one ends."""
@@ -212,15 +226,30 @@ class Linking:
         ready = self._members.turns.ready
         return self._links < self.wanted and bool(self._dialling or ready[Hope.GOOD] or ready[Hope.SOME])
 
-    def _fill(self) -> None:
+    def _fill(self, now: float) -> None:
         wanted = self.wanted
+        if now < self._settles_s:
+            # Those who come next dial as well. And in a large network to be linked with everybody would be far too much.
+            wanted = min(wanted, max(self._config.min_healthy, self._wanted(self._config.max_peers) // 2))
         missing = wanted - self._links - self._hoped_for
         while missing > 0 and self._has_room:
-            member = self._next_anchor() or choose_to_dial(self._members, wanted, self._rng)
+            member = self._next_anchor() or self._choose_to_dial(wanted, now)
             if member is None:
                 return
             self._dial(member)
             missing -= 1
+
+    @property
+    def _settles_s(self) -> float:
+        return self._grew_s + _GROWS_S * self.stretch
+
+    def _choose_to_dial(self, wanted: int, now: float) -> Member | None:
+        yields = 0.0 <= now - self._settles_s < _YIELDS_S
+        for _ in range(_YIELD_DRAWS if yields else 1):
+            member = choose_to_dial(self._members, wanted, self._rng)
+            if member is None or not yields or member.peer_id > self._members.own_id:
+                return member
+        return None
 
     def _retry_lost(self, now: float) -> None:
         while self._has_room and (now >= self._lost_at_s or not self._members.linked):

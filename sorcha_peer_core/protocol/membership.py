@@ -31,7 +31,7 @@ class Membership:
     """The members on top of the peer table. Time is given (``now`` monotonic, ``at`` Unix seconds), never read."""
 
     def __init__(self, own_id: PeerId, table: PeerTable, rng: Random, *, failure_threshold: int, retry_most_s: float) -> None:
-        self._own_id = own_id
+        self.own_id = own_id
         self._table = table
         self._rng = rng
         self._failure_threshold = failure_threshold
@@ -93,7 +93,7 @@ class Membership:
     def is_news(self, record: PeerRecord) -> bool:
         """Whether a record is worth checking its signature: somebody new, or a higher ``seq``."""
         known = self._members.get(record.peer_id)
-        return record.seq > known.entry.record.seq if known else record.peer_id != self._own_id
+        return record.seq > known.entry.record.seq if known else record.peer_id != self.own_id
 
     # What others tell.
 
@@ -105,7 +105,7 @@ class Membership:
         """Take the peer table of an earlier run, most recently seen first."""
         for row in rows:
             peer_id = row.record.peer_id
-            if peer_id == self._own_id or not self._table.restore(row):
+            if peer_id == self.own_id or not self._table.restore(row):
                 self._gone[peer_id] = None
                 continue
             self._enter(self._known_entry(peer_id), now, at)
@@ -281,7 +281,7 @@ class Membership:
 
     def _enter(self, entry: PeerEntry, now: float, at: int) -> Member:
         member = self._members[entry.peer_id] = Member(entry, dialable=self._is_dialable(entry.record))
-        member.dial_at_s = now if self._own_id < entry.peer_id else now + _YIELD_S
+        member.dial_at_s = now if self.own_id < entry.peer_id else now + _YIELD_S
         member.silent = self._is_silent(entry, at)
         self._gone.pop(entry.peer_id, None)
         self._settle(member)

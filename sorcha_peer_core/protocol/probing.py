@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.model import messages as m
@@ -15,12 +16,22 @@ if TYPE_CHECKING:
     from sorcha_peer_core.protocol.config import CoreConfig
 
 
+_EXPECTED_S = 60.0
+"""For so long after a transaction, or a part of one, the next one is expected."""
+_RESTS = (2.0, 4.0)
+"""While none is, a link that was heard of rests for so many intervals. Of each two sides the one that rests less asks, and
+that is a sign of life for both."""
+
+
 class _Probed:
-    __slots__ = ("due_at", "generation", "probe")
+    __slots__ = ("due_at", "generation", "probe", "rests", "wait_s")
 
     def __init__(self, generation: int, now: float) -> None:
         self.generation = generation
         self.due_at = now
+        self.wait_s = 0.0
+        self.rests = False
+        """Whether the interval under way began without a question."""
         self.probe = Probe()
 
 
@@ -28,6 +39,7 @@ class Probing:
     """Pings silent links, measures round trips, ends links that stay silent.
 
     A node that is slow itself gives the others more time: so many times more misses as its slowness says, and one.
+    While no transactions are about, links are asked less often, or an idle node would do nothing but ask.
     """
 
     def __init__(self, config: CoreConfig, host: Host, rng: Random) -> None:
@@ -36,6 +48,7 @@ class Probing:
         self._rng = rng
         self._awareness = Awareness(config.probe_interval_s)
         self._generation = 0
+        self._expected_until = -inf
         self._peers: dict[int, _Probed] = {}
 
     def rtt_s(self, peer: int) -> float | None:
@@ -54,6 +67,10 @@ class Probing:
         # The handshake was a sign of life.
         state.probe.heard()
         self.due(m.ProbeDue(peer, self._generation), now)
+
+    def traffic(self, now: float) -> None:
+        """Transactions are about: while more are expected, a dead link is to be seen soon."""
+        self._expected_until = now + _EXPECTED_S
 
     def link_down(self, peer: int) -> None:
         """Nothing to watch any more; its timer goes stale."""
@@ -80,14 +97,17 @@ class Probing:
         state = self._peers.get(timer.peer)
         if state is None or state.generation != timer.generation:
             return
-        counts = not self._awareness.is_late(state.due_at, now)
+        # Nobody was asked in a rest, so silence is none.
+        counts = not self._awareness.is_late(state.due_at, now) and not state.rests
         nonce = state.probe.due(now, self._rng, counts=counts)
         # As slow as the node was when this interval began: that it was punctual counts for the next one.
-        slowness = self._awareness.slowness(now - self._config.probe_interval_s)
+        slowness = self._awareness.slowness(now - state.wait_s)
         if state.probe.misses >= self._config.probe_misses * (1 + slowness):
             self._host.unlink(timer.peer, f"no sign of life for {state.probe.misses} probes")
             return
         if nonce is not None:
             self._host.send(timer.peer, m.Ping(nonce), Priority.CONTROL)
-        state.due_at = now + self._config.probe_interval_s
-        self._host.set_timer(self._config.probe_interval_s, timer)
+        state.rests = nonce is None and now >= self._expected_until
+        state.wait_s = self._config.probe_interval_s * (self._rng.uniform(*_RESTS) if state.rests else 1.0)
+        state.due_at = now + state.wait_s
+        self._host.set_timer(state.wait_s, timer)

@@ -262,6 +262,7 @@ class DiscoveryService:
                     self._inbox.popleft()()
                 while self._questions:
                     self._questions.popleft()()
+                self._machine.linking.stretch = self._stretch()
                 due_s = self._machine.tick(time.monotonic(), _unix_s())
                 self._tell_of_changes()
                 if self._inbox or self._questions:
@@ -309,7 +310,7 @@ class DiscoveryService:
             self._machine.feel(time.monotonic())
 
     def _maintain(self) -> None:
-        self._machine.maintain(_unix_s())
+        self._machine.maintain(time.monotonic(), _unix_s())
 
     # Greenlets.
 

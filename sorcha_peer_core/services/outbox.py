@@ -97,8 +97,8 @@ class Outbox:
         """Release rows while there is somebody to release them to; the body of a greenlet."""
         while not self._stopping:
             if self._driver.linked == 0 or not self._release_some():
-                # Not for ever: the news of a link may come here before the core, and ``linked``, have heard of it.
-                self._signal.wait(_RETRY_S)
+                # Without links not for ever: the news of one may come here before the core, and ``linked``, have heard of it.
+                self._signal.wait(None if self._driver.linked else _RETRY_S)
                 self._signal.clear()
 
     def _release_some(self) -> bool:

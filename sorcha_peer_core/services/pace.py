@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 from gevent.event import Event as Signal
 
-SAMPLE_S = 0.5
+SAMPLE_S = 1.0
 _MOST = 10.0
 _FREE = 2.0
 """A process that waits twice as long as it works is still punctual enough: the usual limits leave that much."""
 _LEAST_WORK_S = 0.02
 """Of less work than this between two readings nothing can be said."""
 _SLOW = 2.0
-_FALLS = 0.7
+_FALLS = 0.5
 _TIMELY_S = 0.1
-_RUN_QUEUE = Path("/proc/self/schedstat")
+_RUN_QUEUE = "/proc/self/schedstat"
 
 
 class Reading(NamedTuple):
@@ -84,7 +83,8 @@ class Pace:
 def read_run_queue() -> Reading | None:
     """What Linux knows of this process's main thread; None elsewhere."""
     try:
-        worked_ns, waited_ns, _ = _RUN_QUEUE.read_text(encoding="ascii").split()
+        with open(_RUN_QUEUE, "rb", buffering=0) as file:
+            worked_ns, waited_ns, _ = file.read().split()
     except (OSError, ValueError):
         return None
     return Reading(int(worked_ns) / 1e9, int(waited_ns) / 1e9)

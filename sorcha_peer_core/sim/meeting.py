@@ -81,6 +81,7 @@ class Meeting:
         self._side: Callable[[MeetingNode], int] = lambda node: 0
         self.most_links = 0
         """The most links that any node ever had."""
+        self.links_made = 0
         self.messages = 0
         self.records = 0
         """In messages that arrived."""
@@ -231,7 +232,7 @@ class Meeting:
         return None
 
     def _arrive(self, node: MeetingNode, other: MeetingNode, contact: Contact) -> None:
-        if not (node.is_awake and other.is_awake):
+        if not (node.is_awake and other.is_awake and self._reaches(node, other)):
             node.happens(lambda machine, now, at: machine.dial_failed(contact, Failure("it fell silent"), now, at))
         elif self._has_room(other, node):
             self._link(node, other)
@@ -242,7 +243,7 @@ class Meeting:
             node.happens(lambda machine, now, at: machine.turned_away(contact, record, records, now, at))
 
     def _seen(self, node: MeetingNode, other: MeetingNode, contact: Contact, ask: int) -> None:
-        if not other.is_awake:
+        if not (other.is_awake and self._reaches(node, other)):
             node.happens(lambda machine, now, at: machine.look_failed(contact, Failure("it fell silent"), now, at))
             return
         record, records, rtt_s = other.record, self._newcomers(other, node, ask), 2 * self.latency_s(node, other)
@@ -263,6 +264,7 @@ class Meeting:
             if older is not None:
                 older.up = False
         link = _Link(one, two)
+        self.links_made += 1
         self._links[one][two] = self._links[two][one] = link
         self.most_links = max(self.most_links, len(self._links[one]), len(self._links[two]))
         self._linked(one, two)

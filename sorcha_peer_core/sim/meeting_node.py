@@ -77,7 +77,7 @@ class MeetingNode:
         self.machine.start(rows, now, self._at(now))
         self._due_s = now
         self._every(_FEEL_S, rng, lambda: self.alive.feel(meeting.clock.now))
-        self._every(_MAINTAIN_S, rng, lambda: self.alive.maintain(self._at(meeting.clock.now)))
+        self._every(_MAINTAIN_S, rng, lambda: self.alive.maintain(meeting.clock.now, self._at(meeting.clock.now)))
         self._every(_SAVE_S, rng, self._save)
         self._every(_REFRESH_S, rng, self.alive.refresh)
         self.happens(lambda machine, now, at: None)

@@ -90,7 +90,8 @@ def storable(number: int) -> int:
 
 def printable(text: str, most_chars: int) -> str:
     """What is left of a text that strangers choose and people read."""
-    return "".join(c for c in text[:most_chars] if c.isprintable())
+    text = text[:most_chars]
+    return text if text.isprintable() else "".join(c for c in text if c.isprintable())
 
 
 def _is_dialable(endpoint: pb.Endpoint) -> bool:

@@ -511,6 +511,50 @@ def test_a_link_that_says_nothing_to_three_probes_is_ended(host: RecordingHost):
     assert [peer for peer, _ in host.unlinked] == [ANN]
 
 
+def test_while_no_transaction_is_about_a_link_that_answers_rests(host: RecordingHost):
+    node = Node(host, peers=())
+    node.link(ANN)
+    [(first_s, due)] = host.take_timers(m.ProbeDue)
+    node.hear(ANN, m.Pong(host.messages_to(ANN, m.Ping)[0].nonce), now=1.0)
+    host.take_sent()
+
+    node.core.timer(due, 2.0)
+    [(rest_s, due)] = host.take_timers(m.ProbeDue)
+    pings_before_rest = host.take_sent()
+    node.core.timer(due, 2.0 + rest_s)
+    [(wait_s, _)] = host.take_timers(m.ProbeDue)
+
+    assert pings_before_rest == []
+    assert (first_s, wait_s) == (2.0, 2.0)
+    assert 4.0 <= rest_s <= 8.0
+    assert len(host.messages_to(ANN, m.Ping)) == 1
+
+
+def test_a_resting_link_that_fell_silent_is_ended_after_three_more_probes(host: RecordingHost):
+    node = Node(host, peers=())
+    node.link(ANN)
+    now = 0.0
+    while not host.unlinked:
+        [(wait_s, due)] = host.take_timers(m.ProbeDue)
+        node.hear(ANN, m.Ping(1), now=now) if now == 0.0 else None
+        now += wait_s
+        node.core.timer(due, now)
+
+    assert 2.0 + 4.0 + 3 * 2.0 <= now <= 2.0 + 8.0 + 3 * 2.0
+
+
+@pytest.mark.parametrize(("pause_s", "rests"), [(59.0, False), (61.0, True)])
+def test_while_transactions_are_about_no_link_rests(host: RecordingHost, pause_s: float, rests: bool):
+    node = Node(host, peers=(ANN,))
+    host.take_timers(m.ProbeDue)
+    node.hear(ANN, m.Push(TX, 1), now=1.0)
+
+    node.core.timer(m.ProbeDue(ANN, 1), 1.0 + pause_s)
+
+    [(wait_s, _)] = host.take_timers(m.ProbeDue)
+    assert (wait_s > 2.0) == rests
+
+
 def test_the_probe_of_an_earlier_link_is_stale(host: RecordingHost):
     node = Node(host, peers=())
     node.link(ANN)

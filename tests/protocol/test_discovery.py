@@ -193,6 +193,27 @@ def test_what_is_told_is_taken_when_it_is_genuine_and_told_on_to_others():
     assert machine.discovery.last_discovery_at == NOW + 1
 
 
+def test_news_that_nobody_asked_for_is_no_reason_to_ask():
+    machine = Machine()
+    machine.link(1, 2)
+    machine.hear(1, Peers(()))
+    machine.hear(2, Peers(()))
+    machine.pass_time(5.0)
+    machine.notes.asks.clear()
+
+    machine.hear(1, Peers((living(0x9000),)))
+    machine.pass_time(30.0)
+    assert machine.notes.asks == []
+    machine.discovery.refresh()
+    machine.tick()
+    machine.hear(1, Peers((living(0x9001),)))
+    machine.hear(2, Peers(()))
+    machine.notes.asks.clear()
+    machine.pass_time(1.5)
+
+    assert {peer for peer, _ in machine.notes.asks} == {peer_id(1), peer_id(2)}, "what was asked for brought news"
+
+
 def test_what_is_not_genuine_is_neither():
     machine = Machine()
     machine.link(1, 2)
@@ -397,16 +418,16 @@ def test_after_days_of_sleep_nobody_is_forgotten_and_all_are_tried_again():
     machine.link(*range(0x9000, 0x9005))
     for number in range(0x9000, 0x9005):
         machine.unlink(number)
-    machine.notes.dials.clear()
-    for contact in list(machine.discovery.linking._dialling):
-        machine.discovery.dial_failed(contact, NOBODY, machine.now, machine.at)
+        for _ in range(9):
+            machine.members.failed(peer_id(number), machine.now, machine.at)
+    machine.tick()
 
     machine.now += 3.0
     machine.skipped_s = 9 * DAY
-    machine.discovery.maintain(machine.at)
+    machine.discovery.maintain(machine.now, machine.at)
     machine.tick()
-    machine.discovery.maintain(machine.at)
-    machine.pass_time(6.0)
+    machine.discovery.maintain(machine.now, machine.at)
+    machine.pass_time(12.0)
 
     assert len(machine.members) == 7
     assert set(machine.notes.dialled) == {peer_id(number) for number in range(0x9000, 0x9005)}
@@ -419,12 +440,34 @@ def test_who_was_not_seen_for_a_week_while_the_node_looked_for_it_is_forgotten()
     for _ in range(8 * 24):
         machine.pass_time(HOUR)
         fail_dials(machine)
-        machine.discovery.maintain(machine.at)
+        machine.discovery.maintain(machine.now, machine.at)
 
     assert machine.discovery.pauses == 0
     assert machine.members.get(peer_id(0x9000)) is None
     assert machine.members.get(peer_id(1)) is not None, "it is linked all the time"
     assert machine.members.take_changes(lambda _: False)[1] == [peer_id(0x9000)]
+
+
+def test_hearsay_that_failed_is_kept_for_an_hour_since_others_may_say_more_of_it():
+    machine = Machine()
+    machine.link(1)
+    machine.hear(1, Peers((living(50),)))
+    for _ in range(3):
+        machine.members.failed(peer_id(50), machine.now, machine.at)
+    machine.tick()
+    kept = []
+
+    for _ in range(70):
+        machine.pass_time(60.0)
+        machine.discovery.maintain(machine.now, machine.at)
+        kept.append(machine.members.get(peer_id(50)) is not None)
+
+    assert kept == [True] * 59 + [False] * 11
+    machine.hear(1, Peers((living(51),)))
+    for _ in range(3):
+        machine.members.failed(peer_id(51), machine.now, machine.at)
+    machine.discovery.maintain(machine.now, machine.at)
+    assert machine.members.get(peer_id(51)) is not None
 
 
 def test_who_is_gone_is_tried_for_a_day_and_then_left_alone():
@@ -436,7 +479,7 @@ def test_who_is_gone_is_tried_for_a_day_and_then_left_alone():
         tries[hour] = 0
         for _ in range(60):
             machine.pass_time(60.0)
-            machine.discovery.maintain(machine.at)
+            machine.discovery.maintain(machine.now, machine.at)
             tries[hour] += machine.notes.dialled.count(peer_id(0x9000))
             fail_dials(machine)
 

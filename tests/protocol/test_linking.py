@@ -11,6 +11,7 @@ from peer_parts import DAY, NOW, peer_id
 from sorcha_peer_core.model.messages import Farewell, Peers
 from sorcha_peer_core.model.peer import PeerRow
 from sorcha_peer_core.protocol.discovery_host import Failure
+from sorcha_peer_core.protocol.strategies import Mesh
 
 UNREACHABLE = Failure("nobody answers")
 
@@ -166,6 +167,21 @@ def test_lost_peers_are_tried_again_beside_the_wanted_links_one_in_two_seconds()
     assert min(later - at for at, later in pairwise(moments)) >= 2.0
 
 
+def test_lost_peers_that_wait_for_each_other_are_tried_without_any_further_reason():
+    machine = Machine()
+    machine.link(1)
+    machine.link(*range(0x9000, 0x9006))
+    for number in range(0x9000, 0x9006):
+        machine.unlink(number)
+        for _ in range(3):
+            machine.members.failed(peer_id(number), machine.now - 100.0, machine.at)
+
+    machine.tick()
+    machine.pass_time(9.0)
+
+    assert len(machine.notes.dials) == 5
+
+
 def test_without_any_link_lost_peers_are_tried_as_soon_as_it_is_their_turn():
     machine = Machine(rows=rows(*range(0x9000, 0x9004)))
     machine.notes.dials.clear()
@@ -251,6 +267,15 @@ def test_who_is_shed_is_told_that_there_are_links_enough_and_not_dialled_for_a_w
 
     assert farewell is Farewell.ENOUGH
     assert peer not in machine.notes.dialled
+
+
+def test_around_the_size_at_which_a_strategy_changes_its_mind_links_are_kept():
+    machine = crowd(links_wanted=Mesh().links_wanted, count=36)
+
+    machine.pass_time(100.0)
+
+    assert Mesh().links_wanted(36) == 12
+    assert machine.notes.hang_ups == []
 
 
 def test_a_few_too_many_are_kept():
@@ -389,6 +414,20 @@ def test_a_nearer_peer_takes_the_place_of_the_worst_near_link_once_it_is_linked(
     dial_ends(machine, well=True, number=150)
 
     assert machine.notes.hang_ups == [(peer_id(4), Farewell.ENOUGH)]
+
+
+def test_a_link_is_not_given_up_for_a_nearer_one_while_links_are_missing():
+    machine = in_view_form(linked=10)
+    machine.notes.rtts_s = {peer_id(number): 0.010 * number for number in range(1, 11)}
+    machine.pass_time(20.0)
+    machine.members.measure(peer_id(150), 0.001, machine.now, smooth=True)
+    feel(machine)
+    for number in (8, 9, 10):
+        machine.discovery.unlinked(peer_id(number), Farewell.ENOUGH, machine.now, machine.at)
+
+    dial_ends(machine, well=True, number=150)
+
+    assert machine.notes.hang_ups == []
 
 
 def test_that_happens_at_most_once_in_thirty_seconds():

@@ -253,6 +253,16 @@ def test_who_was_known_when_the_node_fell_asleep_is_as_good_as_before_when_it_wa
     assert members.live == 2
 
 
+def test_who_is_or_was_linked_was_seen_until_then(members):
+    is_linked(members, 5, 6)
+
+    members.unlinked(peer_id(5), 0.3, 600.0, NOW + 600)
+    members.review(NOW + 3600)
+
+    assert members.get(peer_id(5)).entry.last_seen_at == NOW + 600
+    assert members.get(peer_id(6)).entry.last_seen_at == NOW + 3600
+
+
 def test_whom_the_table_lets_go_is_gone(members):
     knows(members, 5, 6)
     fails(members, 5, times=3)

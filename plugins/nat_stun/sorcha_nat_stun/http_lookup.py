@@ -14,8 +14,6 @@ from sorcha_nat_stun.families import Address, Family, why_not_public
 from sorcha_nat_stun.names import first_address, own_host
 from sorcha_nat_stun.settings import Target
 
-LIMIT_S = 4.0
-"""For everything: name, connection, TLS, answer. requests limits single reads only, and a drip of bytes could take for ever."""
 CONNECT_S = 2.0
 MAX_BODY_BYTES = 64
 """The longest IPv6 address has 45 characters."""
@@ -34,13 +32,14 @@ class _OneFamily(HTTPAdapter):
         super().init_poolmanager(*args, source_address=(self._family.wildcard, 0), **options)
 
 
-def look_up(service: Target, family: Family, limit_s: float = LIMIT_S) -> Address:
+def look_up(service: Target, family: Family, limit_s: float) -> Address:
     """The public address that the service sees; blocks the greenlet for ``limit_s`` at most.
 
     Raises:
         NoWay: it cannot be asked in this family.
         Refused: it gave none, or none that can be used.
     """
+    # requests limits single reads only, and a drip of bytes could take for ever.
     timer = gevent.Timeout(limit_s)
     try:
         with timer:

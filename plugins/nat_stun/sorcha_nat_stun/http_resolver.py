@@ -9,10 +9,11 @@ import gevent
 from sorcha_nat_stun.agreement import Outcome, Rule, not_asked, outcome_of
 from sorcha_nat_stun.errors import NoWay, Refused
 from sorcha_nat_stun.families import Address, Family
-from sorcha_nat_stun.http_lookup import LIMIT_S, look_up
 from sorcha_nat_stun.report import Report
 from sorcha_nat_stun.settings import HTTP_SERVICES, Settings, Target
 
+LIMIT_S = 4.0
+"""For everything that one service does: name, connection, TLS, answer."""
 _NOUN = "lookup services"
 
 
@@ -63,6 +64,9 @@ class HttpResolver:
 
 
 def _look_up(service: Target, family: Family, limit_s: float) -> Address | Refused:
+    # Here, because requests takes long to import, and a node whose address is known otherwise never asks.
+    from sorcha_nat_stun.http_lookup import look_up
+
     try:
         return look_up(service, family, limit_s)
     except Refused as why:

@@ -6,12 +6,16 @@ from functools import cache
 
 import gevent
 from gevent import monkey
+from grpc import _common as grpc_waits
 from grpc.experimental import gevent as grpc_gevent
 
 from sorcha_peer_core.errors import PluginError
 from sorcha_transport_grpc.polling_threads import PollingThreads
 
 _SPARE_THREADS = 64
+_LOOKS_UP_S = 60.0
+"""How often a greenlet that waits for a stream looks up by itself. grpc has every waiter do so ten times a second, for the
+handlers of signals; under gevent the hub runs those, and ten wake-ups a second for each link were half the cost of an idle node."""
 
 
 def prepare(max_connections: int) -> None:
@@ -31,6 +35,9 @@ def prepare(max_connections: int) -> None:
 
 @cache
 def _hook_grpc_into_gevent() -> None:
+    # A grpc that has no such constant looks up as often as it likes.
+    if hasattr(grpc_waits, "MAXIMUM_WAIT_TIMEOUT"):
+        grpc_waits.MAXIMUM_WAIT_TIMEOUT = _LOOKS_UP_S
     hub = gevent.get_hub()
     ordinary = hub.threadpool
     # grpc takes the pool that the hub has at this moment, and waits for its completion queues in it for ever after.
