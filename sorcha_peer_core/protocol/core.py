@@ -317,21 +317,30 @@ class Core:
 
     def _on_announce(self, peer: int, announce: m.Announce) -> None:
         if not announce.old:
-            self._consider(peer, announce.items, at_once=self._mesh.gives(peer))
+            # Most of what is announced is here: then nothing else about the link matters.
+            unseen = self._unseen(peer, announce.items)
+            if unseen:
+                self._consider(peer, unseen, at_once=self._mesh.gives(peer))
             return
         items = self.reconciling.worth_fetching(peer, announce.items)
         self.reconciling.missed(self._consider(peer, items, at_once=True))
+
+    def _unseen(self, peer: int, items: Sequence[m.Announced]) -> list[m.Announced]:
+        """Those that did not come lately; of the others ``peer`` need not be told."""
+        unseen: list[m.Announced] = []
+        for item in items:
+            if self._seen.arrived_at(item.hash) is None:
+                unseen.append(item)
+            else:
+                self._spreading.heard(peer, item.hash)
+        return unseen
 
     def _consider(self, peer: int, items: Sequence[m.Announced], *, at_once: bool) -> list[TxHash]:
         """Sort announced hashes; returns those that are not here, or not known to be."""
         fresh: list[m.Announced] = []
         missing: list[TxHash] = []
-        for item in items:
+        for item in self._unseen(peer, items):
             tx_hash = item.hash
-            since = self._seen.arrived_at(tx_hash)
-            if since is not None:
-                self._spreading.heard(peer, tx_hash)
-                continue
             if not 0 < item.size <= self._config.max_transaction_bytes:
                 continue
             missing.append(tx_hash)

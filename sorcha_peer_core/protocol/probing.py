@@ -50,6 +50,8 @@ class Probing:
         self._generation = 0
         self._expected_until = -inf
         self._peers: dict[int, _Probed] = {}
+        self._heard: set[int] = set()
+        """Who was heard in the interval under way: most messages are not the first."""
 
     def rtt_s(self, peer: int) -> float | None:
         """Smoothed round trip; None when the peer is not linked or was not measured yet."""
@@ -75,13 +77,17 @@ class Probing:
     def link_down(self, peer: int) -> None:
         """Nothing to watch any more; its timer goes stale."""
         self._peers.pop(peer, None)
+        self._heard.discard(peer)
 
     def heard(self, peer: int) -> bool:
         """Something arrived from this peer; returns whether it is linked."""
+        if peer in self._heard:
+            return True
         state = self._peers.get(peer)
         if state is None:
             return False
         state.probe.heard()
+        self._heard.add(peer)
         return True
 
     def ping(self, peer: int, ping: m.Ping) -> None:
@@ -100,6 +106,7 @@ class Probing:
         # Nobody was asked in a rest, so silence is none.
         counts = not self._awareness.is_late(state.due_at, now) and not state.rests
         nonce = state.probe.due(now, self._rng, counts=counts)
+        self._heard.discard(timer.peer)
         # As slow as the node was when this interval began: that it was punctual counts for the next one.
         slowness = self._awareness.slowness(now - state.wait_s)
         if state.probe.misses >= self._config.probe_misses * (1 + slowness):
