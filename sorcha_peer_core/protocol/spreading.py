@@ -110,6 +110,13 @@ class Spreading:
         self._flush()
 
     def _announce(self, item: m.Announced, peers: Sequence[int], after_s: float) -> None:
+        if after_s == 0.0 and not self._queue:
+            self.rounds += 1
+            # One object for all of them here, too.
+            announce = m.Announce((item,))
+            for peer in peers:
+                self._host.send(peer, announce, Priority.LAZY)
+            return
         self._queue.add(item, peers)
         if after_s == 0.0:
             self._flush()

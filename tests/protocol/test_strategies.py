@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sorcha_peer_core.errors import ConfigError
 from sorcha_peer_core.interfaces.strategy import Spread, View
-from sorcha_peer_core.protocol.strategies import REPAIR_FANOUT, Flood, Mesh, Sqrt, view_size
+from sorcha_peer_core.protocol.strategies import FIRST_PUSH_MOST_BYTES, FIRST_PUSHES, REPAIR_FANOUT, Flood, Mesh, Sqrt, view_size
 from sorcha_peer_core.protocol.view import most_kept, wanted_for_good
 from sorcha_peer_core.testing.strategy_suite import StrategySuite
 
@@ -50,10 +50,33 @@ class TestFlood(StrategySuite):
 
 
 def test_an_origin_pushes_what_is_small_and_announces_what_is_large():
-    small, large = (Mesh().originate(ALL_LINKED, size, Random(1)) for size in (16_384, 16_385))
+    small, large = (Mesh().originate(ALL_LINKED, size, Random(1)) for size in (16_384, FIRST_PUSH_MOST_BYTES))
 
     assert (tuple(small.push), tuple(small.announce)) == (PEERS, ())
     assert (tuple(large.push), tuple(large.announce), large.announce_after_s) == ((), PEERS, 0.0)
+
+
+@pytest.mark.parametrize("size", [16_385, FIRST_PUSH_MOST_BYTES - 1])
+def test_what_is_between_is_pushed_to_a_few_close_to_its_origin_and_announced_to_the_rest(size: int):
+    origin = Mesh().originate(SOME_LINKED, size, Random(1))
+    relays = [Mesh().relay(SOME_LINKED, size, hop, Random(1)) for hop in (1, 2)]
+
+    assert [len(spread.push) for spread in (origin, *relays)] == [*FIRST_PUSHES, 0]
+    assert set(relays[0].push) <= set(EAGER)
+    assert all(sorted([*spread.push, *spread.announce]) == list(PEERS) for spread in (origin, *relays))
+
+
+def test_what_is_between_is_only_announced_while_the_line_is_in_use():
+    busy = SOME_LINKED._replace(line_use=0.4)
+
+    assert not Mesh().originate(busy, 16_385, Random(1)).push
+    assert not Mesh().relay(busy, 16_385, 1, Random(1)).push
+
+
+def test_of_many_links_more_hear_the_hash_so_that_hardly_anybody_hears_it_from_nobody():
+    many = View(tuple(range(31)), linked=31, known=31)
+
+    assert len(set(Mesh().relay(many, 100, 1, Random(1)).announce)) == 7
 
 
 def test_where_everybody_is_linked_nobody_relays_payloads_and_a_few_hear_the_hash():
@@ -91,7 +114,7 @@ def test_in_a_large_network_fewer_links_are_no_reason_to_push_to_all():
 
 @pytest.mark.parametrize(
     ("size", "line_use", "pushed"),
-    [(4096, 0.7, True), (4097, 0.2, True), (4097, 0.4, False), (16_384, 0.2, True), (16_385, 0.0, False)],
+    [(4096, 0.7, True), (4097, 0.2, True), (4097, 0.4, False), (16_384, 0.2, True)],
 )
 def test_what_is_a_little_larger_is_pushed_by_relays_while_the_line_is_quiet(size: int, line_use: float, pushed: bool):
     spread = Mesh().relay(SOME_LINKED._replace(line_use=line_use), size, 1, Random(1))
@@ -100,10 +123,14 @@ def test_what_is_a_little_larger_is_pushed_by_relays_while_the_line_is_quiet(siz
 
 
 @pytest.mark.parametrize(("eager_max_bytes", "most"), [(0, 0), (1000, 4000), (8192, 16_384), (100_000, 100_000)])
-def test_nothing_beyond_16_kib_is_pushed_but_what_the_configuration_says(eager_max_bytes: int, most: int):
+def test_nothing_beyond_16_kib_is_pushed_to_all_but_what_the_configuration_says(eager_max_bytes: int, most: int):
     mesh = Mesh(eager_max_bytes=eager_max_bytes)
 
-    assert [bool(mesh.originate(ALL_LINKED, size, Random(1)).push) for size in (most, most + 1)] == [True, False]
+    assert [bool(mesh.originate(ALL_LINKED, size, Random(1)).announce) for size in (most, most + 1)] == [False, True]
+
+
+def test_nothing_at_all_is_pushed_where_the_configuration_says_so():
+    assert not Mesh(eager_max_bytes=0).originate(ALL_LINKED, 20_000, Random(1)).push
 
 
 def test_what_claims_to_have_come_from_very_far_is_only_announced():
@@ -131,7 +158,7 @@ def test_fast_links_are_chosen_in_the_view_form_only():
 
 
 def test_a_small_network_links_everybody_and_a_large_one_a_view():
-    assert [Mesh().links_wanted(known) for known in (0, 5, 32, 33, 10_000)] == [0, 5, 32, 12, 16]
+    assert [Mesh().links_wanted(known) for known in (0, 5, 32, 33, 10_000)] == [0, 5, 32, 12, 14]
 
 
 @pytest.mark.parametrize(("known", "linked", "fast"), [(33, 33, 0), (40, 40, 0), (40, 39, 3), (41, 41, 3)])
@@ -148,7 +175,7 @@ def test_links_of_a_network_that_has_just_outgrown_the_direct_form_are_kept():
 def test_a_view_grows_with_the_logarithm():
     sizes = [view_size(known) for known in (10, 100, 1000, 10_000, 100_000)]
 
-    assert sizes == [12, 12, 12, 16, 20]
+    assert sizes == [12, 12, 12, 14, 18]
 
 
 @pytest.mark.parametrize("strategy", [Mesh, Sqrt])
