@@ -87,6 +87,17 @@ def test_a_bootstrap_node_with_few_places_brings_everybody_in():
     assert meeting.most_links <= 8
 
 
+@pytest.mark.parametrize("places", [3, 4, 7])
+def test_those_who_came_first_and_took_all_places_of_each_other_make_room(places):
+    meeting = Meeting(12, world=MeetingWorld(links_wanted=lambda live: min(live, 32), max_links=places))
+
+    join_all(meeting, pause_s=0.2)
+
+    assert meeting.clock.run_until(meeting.in_one_piece, 120.0)
+    settle(meeting, within_s=60.0)
+    assert meeting.most_links <= places
+
+
 def test_without_its_bootstrap_node_a_network_lives_on_and_takes_in_others():
     meeting = Meeting(12)
     for node in meeting.nodes[:10]:
