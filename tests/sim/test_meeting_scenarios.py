@@ -71,7 +71,9 @@ def test_links_stay_near_the_view_where_nobody_can_know_everybody(count, max_pee
 
     numbers = [len(meeting.links_of(node)) for node in meeting.nodes]
     assert min(numbers) >= 11
-    assert max(numbers) <= 18
+    # Links younger than 10 s are not shed, so a few have one too many for moments.
+    assert sum(number > 18 for number in numbers) <= len(numbers) // 100
+    assert max(numbers) <= 20
     assert meeting.most_links <= 64
     assert meeting.in_one_piece()
     assert all(len(node.alive.members) <= max_peers + 18 for node in meeting.nodes)
