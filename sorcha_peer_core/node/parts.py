@@ -135,7 +135,7 @@ def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressReso
     parts = Parts(ground, found, own, driver, verifier, storage, links, outbox, discovery, Schedule(), address)
     ground.pace.on_recovered = discovery.hurry
     links.on_linked, links.on_unlinked, links.newcomers = discovery.linked, discovery.unlinked, discovery.newcomers
-    links.coming = discovery.coming
+    links.coming, links.visits.on_turned_away = discovery.coming, discovery.knocked
     discovery.rtt_of_link = lambda peer: driver.core.rtt_s(peer.index)
     discovery.on_change = lambda: _peers_changed(parts)
     address.service.on_moved = discovery.hurry

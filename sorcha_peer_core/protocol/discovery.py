@@ -150,6 +150,15 @@ class Discovery:
         self.members.rest(record.peer_id, self.linking.rest_s(), now)
         self._told_by(record.peer_id, records, asked=True, at=at)
 
+    def knocked(self, record: PeerRecord, host: str, now: float, at: int) -> None:
+        """Somebody at ``host`` wanted a link and found no place. The network is larger than this node thought: it makes room,
+        and tells others of the newcomer; or those who came first and took each other's places would keep everybody out."""
+        self._notice(now, at)
+        if self.members.heard(record, record.peer_id, host, now, at):
+            self.linking.grew(now)
+            self.telling.gather(record, (record.peer_id,), now)
+            self._host.learned([record])
+
     def dial_failed(self, contact: Contact, failure: Failure, now: float, at: int) -> None:
         """A dial ended without a link."""
         self._notice(now, at)

@@ -205,7 +205,9 @@ class Linking:
 
     def _wanted(self, live: int) -> int:
         # A node that cannot be linked to everybody leaves a quarter of its places to those who dial it.
-        most = self._config.max_links if live <= self._config.max_links else self._config.max_links - self._config.max_links // 4
+        most = self._config.max_links
+        if live > most > 1:
+            most -= max(1, most // 4)
         return min(self._config.links_wanted(live), most)
 
     @property

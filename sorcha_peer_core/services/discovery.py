@@ -200,6 +200,10 @@ class DiscoveryService:
         """The last link to a peer is gone; does not block."""
         self._post(lambda: self._machine.unlinked(peer_id, farewell, time.monotonic(), _unix_s()))
 
+    def knocked(self, record: PeerRecord, host: str) -> None:
+        """Somebody wanted a link and found no place; does not block."""
+        self._post(lambda: self._machine.knocked(record, host, time.monotonic(), _unix_s()))
+
     def received(self, peer_id: PeerId, message: Message) -> None:
         """A message about peers; does not block."""
         self._post(lambda: self._machine.received(peer_id, message, time.monotonic(), _unix_s()))

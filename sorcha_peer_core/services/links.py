@@ -77,7 +77,7 @@ class Links:
         self._stretch = stretch
         """By how much limits of time are longer than usual: this machine may be slow."""
         self._handshakes = Handshakes(local, events, supervisor, self._admits, stretch)
-        self._visits = Visits(self._handshakes, events, supervisor, self._whom_to_tell)
+        self.visits = Visits(self._handshakes, events, supervisor, lambda: self.newcomers())  # noqa: PLW0108 - set later
         self._peers: dict[PeerId, PeerLink] = {}
         self._open((), 2.0, _NO_BREAKER, 30.0)
         # Never given twice: an answer that was meant for somebody who left reaches nobody.
@@ -257,7 +257,7 @@ class Links:
     def closed(self, link: Link, reason: str) -> None:
         """The pipe has ended."""
         session = self._handshakes.drop(link)
-        self._visits.over(link)
+        self.visits.over(link)
         if session is None:
             return
         session.failed(LinkClosed(f"the link was closed: {reason}"))
@@ -306,9 +306,6 @@ class Links:
     def _admits(self, peer_id: PeerId) -> bool:
         return peer_id in self._peers or len(self._peers) + self.coming() < self._max_connections
 
-    def _whom_to_tell(self) -> Sequence[PeerRecord]:
-        return self.newcomers()
-
     def _establish(self, session: LinkSession) -> None:
         hello, handshake = session.handshake.remote, session.handshake
         assert hello is not None
@@ -319,7 +316,7 @@ class Links:
             session.look = Look(session.link)
         elif handshake.is_look or not (session.link.outbound or self._admits(peer_id)):
             # The last place may have been taken while this one shook hands.
-            self._visits.begin(session, peer_id, wants_link=handshake.is_turned_away or not handshake.is_look)
+            self.visits.begin(session, hello.record, wants_link=handshake.is_turned_away or not handshake.is_look)
         else:
             self._link(session, hello)
         session.outcome.set(peer_id)

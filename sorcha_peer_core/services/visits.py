@@ -47,8 +47,10 @@ class Visits:
         self._supervisor = supervisor
         self._newcomers = newcomers
         self._places = Places(MOST_AT_ONCE, _PATIENCE_S)
+        self.on_turned_away: Callable[[PeerRecord, str], None] = lambda record, host: None
+        """Somebody at this host wanted a link, and there was no place; must not block."""
 
-    def begin(self, session: LinkSession, visitor: PeerId, *, wants_link: bool) -> None:
+    def begin(self, session: LinkSession, visitor: PeerRecord, *, wants_link: bool) -> None:
         """The handshake of somebody is over who may only look. Who wants a link is told of others, and leaves.
 
         Without room even for that it is refused. Blocks while the other side does not read. Raises LinkClosed.
@@ -57,10 +59,11 @@ class Visits:
             self._events.emit(e.HandshakeRefused(str(session.link.remote), "too many look at this node"))
             self._handshakes.refuse(session.link, handshakes.NO_ROOM, Farewell.ENOUGH)
             return
-        session.look = visit = Visit(session.link, visitor, self._newcomers)
+        session.look = visit = Visit(session.link, visitor.peer_id, self._newcomers)
         session.deadline = self._supervisor.spawn_later(LIFE_S, "look timeout", session.link.close, "the look takes too long")
         if wants_link:
-            self._events.emit(e.TurnedAway(visitor, str(session.link.remote)))
+            self._events.emit(e.TurnedAway(visitor.peer_id, str(session.link.remote)))
+            self.on_turned_away(visitor, session.link.remote.host)
             visit.turn_away(_ENOUGH)
 
     def over(self, link: Link) -> None:

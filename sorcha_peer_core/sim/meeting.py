@@ -239,8 +239,9 @@ class Meeting:
             node.happens(lambda machine, now, at: machine.dialled(contact, other.peer_id, now, at))
         else:
             records = self._newcomers(other, node, _MOST_TOLD)
-            record = other.record
+            record, stranger = other.record, node.record
             node.happens(lambda machine, now, at: machine.turned_away(contact, record, records, now, at))
+            other.happens(lambda machine, now, at: machine.knocked(stranger, node.endpoint.host, now, at))
 
     def _seen(self, node: MeetingNode, other: MeetingNode, contact: Contact, ask: int) -> None:
         if not (other.is_awake and self._reaches(node, other)):

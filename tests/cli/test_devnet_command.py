@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sorcha_peer_core.cli.cluster import toml_of
-from sorcha_peer_core.cli.devnet import _configs_of, made_up_payloads
+from sorcha_peer_core.cli.devnet import _configs_of, _links_wanted, made_up_payloads
+from sorcha_peer_core.config import load_config
 from sorcha_peer_core.errors import ConfigError
 
 
@@ -104,3 +105,10 @@ def test_made_up_payloads_are_the_same_each_time():
 
     assert first == second
     assert len({item.payload for item in first}) == 3
+
+
+@pytest.mark.parametrize(("nodes", "most", "links"), [(2, 64, 1), (8, 64, 7), (8, 7, 7), (8, 3, 1), (40, 64, 6), (3, 1, 1)])
+def test_a_network_has_formed_when_all_are_linked_to_all_or_each_to_half_of_what_it_strives_for(nodes, most, links):
+    config = load_config(None, {}, {"communication": {"max_connections": most}})
+
+    assert _links_wanted(config, nodes) == links

@@ -17,6 +17,8 @@ from sorcha_peer_core.cli.cluster import Cluster, NodeProcess, read_log, wait_un
 NODES = 4
 VICTIM = 1
 FALL_S = 10.0
+LONGEST_REST_S = 8.0  # of a link while no transactions are about
+LONGEST_REST_S = 8.0
 UPGRADE_PROBE_INTERVAL_S = 5.0
 CLIMB_S = UPGRADE_PROBE_INTERVAL_S + 2.0
 """The probe, and the dial that it is; the report is asked for every now and then."""
@@ -112,15 +114,15 @@ def test_links_fall_to_http_when_a_firewall_closes_grpc_and_climb_back_when_it_o
     assert climbed_s < CLIMB_S
 
 
-def test_an_idle_network_falls_to_http_as_quickly_and_says_why(network, cluster):
+def test_an_idle_network_falls_to_http_after_its_links_have_rested_and_says_why(network, cluster):
     victim = cluster.nodes[VICTIM]
 
     network.drop_port(VICTIM, GRPC_PORT)
-    fell_s = seconds_until_all_links_are("rest", victim, 2 * FALL_S)
+    fell_s = seconds_until_all_links_are("rest", victim, 3 * FALL_S)
     done = run_command("peers", "--json", "--data-dir", victim.data_dir)
 
     print(f"fell after {fell_s:.1f} s")
-    assert fell_s < FALL_S
+    assert fell_s < FALL_S + LONGEST_REST_S
     dialled = [peer for peer in json.loads(done.stdout)["peers"] if peer["direction"] == "outbound"]
     for peer in dialled:
         rungs = {rung["transport"]: rung for rung in peer["rungs"]}
@@ -128,4 +130,4 @@ def test_an_idle_network_falls_to_http_as_quickly_and_says_why(network, cluster)
         assert rungs["grpcstream"]["last_error"]
         assert rungs["grpc"]["last_error"]
         assert rungs["rest"]["last_error"] == ""
-        assert peer["link_age_s"] < 2 * FALL_S
+        assert peer["link_age_s"] < 3 * FALL_S

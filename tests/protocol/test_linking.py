@@ -481,3 +481,17 @@ def test_where_it_was_seen_is_where_it_was_dialled():
     look_ends(machine)
 
     assert machine.members.get(contact.expected).entry.seen_host == HOST
+
+
+def test_who_finds_no_place_is_known_from_then_on_and_a_place_is_made():
+    machine = Machine(links_wanted=lambda live: live, max_links=3)
+    machine.link(1, 2, 3)
+    machine.pass_time(60.0)
+    assert machine.notes.hang_ups == []
+
+    for number in (50, 51, 52):
+        machine.discovery.knocked(living(number), "192.0.2.1", machine.now, machine.at)
+    machine.pass_time(60.0)
+
+    assert [farewell for _, farewell in machine.notes.hang_ups] == [Farewell.ENOUGH]
+    assert {peer_id(number) for number in (50, 51, 52)} <= {record.peer_id for record in machine.notes.learned_of}

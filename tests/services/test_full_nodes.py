@@ -133,7 +133,7 @@ def test_the_last_place_is_not_given_twice_to_those_who_shake_hands_at_the_same_
 
 def test_a_newcomer_is_refused_where_there_is_no_room_to_tell_it_anything(full, monkeypatch):
     _, bob, carol = full
-    monkeypatch.setattr(bob.links._visits._places, "_most", 0)
+    monkeypatch.setattr(bob.links.visits._places, "_most", 0)
 
     with pytest.raises(EnoughLinks, match=handshakes.NO_ROOM) as enough:
         carol.dial(bob)

@@ -363,7 +363,7 @@ def test_those_who_find_no_place_to_look_are_refused_and_asked_to_come_later(sid
     monkeypatch.setattr(visits, "MOST_AT_ONCE", 1)
     bob, carol = side(1), side(2)
     Visitor(network).visit(bob)
-    wait_until(lambda: len(bob.links._visits._places) == 1, "the place is taken")
+    wait_until(lambda: len(bob.links.visits._places) == 1, "the place is taken")
 
     with pytest.raises(HandshakeRefused, match=handshakes.NO_ROOM) as refused:
         carol.look(bob)
@@ -381,7 +381,7 @@ def test_a_place_to_look_is_free_when_a_look_is_over(side, monkeypatch):
         wait_until(lambda: nothing_is_left(bob), "it is over")
     let_others_run()
 
-    assert len(bob.links._visits._places) == 0
+    assert len(bob.links.visits._places) == 0
 
 
 def test_a_listener_that_does_not_know_looks_still_shows_who_it_is(side, network):

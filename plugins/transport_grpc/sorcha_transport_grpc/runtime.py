@@ -13,7 +13,7 @@ from sorcha_peer_core.errors import PluginError
 from sorcha_transport_grpc.polling_threads import PollingThreads
 
 _SPARE_THREADS = 64
-_LOOKS_UP_S = 60.0
+_LOOKS_UP_S = 5.0
 """How often a greenlet that waits for a stream looks up by itself. grpc has every waiter do so ten times a second, for the
 handlers of signals. Under gevent the hub runs those, and ten wake-ups a second for each link were half of what idleness cost."""
 

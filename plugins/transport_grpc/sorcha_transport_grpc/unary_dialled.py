@@ -50,10 +50,14 @@ class DialledLink:
         self._reason = ""
         self._closed_by_peer = False
         self._data_call: Any = None
+        self._nothing_handed_over = Event()
+        self._nothing_handed_over.set()
+        self._polling = gevent.Greenlet(self._poll)
+        self._other_is_awaited = False
 
     def run(self) -> None:
         """Begin to ask for batches and to hand them to the core."""
-        gevent.spawn(self._poll)
+        self._polling.start()
         gevent.spawn(self._deliver)
 
     def send(self, batch: bytes) -> None:
@@ -64,10 +68,12 @@ class DialledLink:
         wait_ms = _BATCH_WELCOME_MS if self._inbox.empty else 0
         future = self._call(_DATA_TIMEOUT_S, payload=batch, batch_number=self._sent, wait_ms=wait_ms)
         self._data_call = future
+        self._nothing_handed_over.clear()
         try:
             self._handle(self._result(future))
         finally:
             self._data_call = None
+            self._nothing_handed_over.set()
 
     def close(self, reason: str) -> None:
         """See Link."""
@@ -127,9 +133,20 @@ class DialledLink:
             except RemoteProtocolError as error:
                 self.close(str(error))
         if ack.closed or not ack.received:
+            self._await_the_other_answer()
             self._end(BY_PEER, by_peer=True)
         if self._reason:
             raise LinkClosed(self._reason)
+
+    def _await_the_other_answer(self) -> None:
+        # It may bring what the peer sent before this one; both are answered at once when a link ends there.
+        if self._other_is_awaited:
+            return
+        self._other_is_awaited = True
+        if gevent.getcurrent() is self._polling:
+            self._nothing_handed_over.wait(_FAREWELL_S)
+        else:
+            self._polling.join(timeout=_FAREWELL_S)
 
     def _hang_up(self) -> None:
         # Answers the poll as well: the other side ends it together with the link.
