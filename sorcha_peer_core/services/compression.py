@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sorcha_peer_core.interfaces.transport import MAX_BATCH_BYTES
+from sorcha_peer_core.model.handshake import Form
 from sorcha_peer_core.wire.compress import BatchRefused, compressed, plain
-
-if TYPE_CHECKING:
-    from sorcha_peer_core.model.handshake import Form
 
 SMALL_BYTES = 1024
 """Up to here a batch is sent as it is."""
-WORTH_PERCENT = 90
-"""A batch is sent compressed if that makes it no larger than this."""
+WORTH_PERCENT = {Form.ZSTD: 90, Form.ZLIB: 80}
+"""A batch is sent compressed if that makes it no larger than this. zlib takes about five times the work, and has to save more."""
 LONGEST_REST = 64
 """Times as many bytes as were tried in vain: a link that carries noise costs a 65th of what compressing all of it would."""
 
@@ -73,7 +70,7 @@ class Compressor:
             self._resting_bytes -= len(batch)
             return batch
         packed = compressed(batch, form)
-        if 100 * len(packed) <= WORTH_PERCENT * len(batch):
+        if 100 * len(packed) <= WORTH_PERCENT[form] * len(batch):
             self._rest = 1
             return packed
         self._counters.unpaid += 1

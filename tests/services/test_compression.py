@@ -17,7 +17,7 @@ from sorcha_peer_core.model import events as e
 from sorcha_peer_core.model.handshake import Form
 from sorcha_peer_core.model.messages import Ping
 from sorcha_peer_core.protocol.host import Priority
-from sorcha_peer_core.services.compression import LONGEST_REST, SMALL_BYTES, CompressionCounters, Compressor
+from sorcha_peer_core.services.compression import LONGEST_REST, SMALL_BYTES, WORTH_PERCENT, CompressionCounters, Compressor
 from sorcha_peer_core.services.peer_link import PeerLink
 from sorcha_peer_core.services.session import Handshake
 from sorcha_peer_core.wire import session_pb2 as pb
@@ -55,15 +55,23 @@ def test_nothing_is_compressed_for_a_peer_that_takes_no_form():
     assert Compressor(CompressionCounters()).pack(TEXT, None) is TEXT
 
 
-@pytest.mark.parametrize(("noise_bytes", "pays"), [(3400, True), (3900, False)])
-def test_what_saves_less_than_a_tenth_goes_as_it_is(noise_bytes: int, pays: bool):
+@pytest.mark.parametrize(
+    ("form", "noise_bytes", "pays"),
+    [
+        (Form.ZLIB, 3000, True),
+        (Form.ZLIB, 3400, False),
+        pytest.param(Form.ZSTD, 3400, True, marks=needs_zstd),
+        pytest.param(Form.ZSTD, 3900, False, marks=needs_zstd),
+    ],
+)
+def test_what_saves_less_than_a_tenth_or_with_zlib_a_fifth_goes_as_it_is(form: Form, noise_bytes: int, pays: bool):
     batch = NOISE[:noise_bytes] + bytes(4096 - noise_bytes)
 
-    packed = Compressor(CompressionCounters()).pack(batch, Form.ZLIB)
+    packed = Compressor(CompressionCounters()).pack(batch, form)
 
-    assert len(compressed(batch, Form.ZLIB)) < 4096
+    assert len(compressed(batch, form)) < 4096
     assert (packed is not batch) is pays
-    assert not pays or len(packed) <= 0.9 * len(batch)
+    assert not pays or len(packed) <= WORTH_PERCENT[form] / 100 * len(batch)
 
 
 def tried(compressor: Compressor, counters: CompressionCounters, batches: int) -> list[int]:
