@@ -156,6 +156,7 @@ class TransactionDistributionSection(Section):
     bloom_reset_interval_s: PositiveSeconds = Field(
         3600.0, description="how often the filter of old hashes starts a new generation"
     )
+    enable_compression: bool = Field(True, description="compress what links carry, where both sides can and it pays")
 
 
 class OfflineModeSection(Section):

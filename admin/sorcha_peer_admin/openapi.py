@@ -78,7 +78,11 @@ _SCHEMAS: dict[str, Any] = {
         "queue": _object({"pending": _COUNT, "inflight": _COUNT, "dead": _COUNT}),
         "transactions": _object({"stored": _COUNT, "delivered": _COUNT, "last_seq": _COUNT}),
         "log_epoch": _COUNT,
-        "traffic": _object({"received": _COUNT, "duplicates": _COUNT, "sent_bytes": _COUNT, "received_bytes": _COUNT}),
+        "traffic": _object({
+            "received": _COUNT, "duplicates": _COUNT, "sent_bytes": _COUNT, "received_bytes": _COUNT,
+            "sent_plain_bytes": {"type": "integer", "description": "the same batches before they were compressed"},
+            "received_plain_bytes": _COUNT,
+        }),
         "last_discovery": {"type": ["integer", "null"], "description": "Unix seconds"}, "partition": _FLAG,
         "limits": _object({"max_transaction_bytes": _COUNT}),
         "jobs": _list(_ref("Job")),

@@ -62,6 +62,8 @@ def status_json(status: NodeStatus, max_transaction_bytes: int) -> dict[str, Any
             "duplicates": status.traffic.duplicates,
             "sent_bytes": status.traffic.sent_bytes,
             "received_bytes": status.traffic.received_bytes,
+            "sent_plain_bytes": status.traffic.sent_plain_bytes,
+            "received_plain_bytes": status.traffic.received_plain_bytes,
         },
         "last_discovery": status.last_discovery_at,
         "partition": status.partition,

@@ -55,7 +55,7 @@ def rows_of(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "transactions", f"{stored} stored, last place in the log {last_seq}"
     yield "queue", f"{queue['pending']} pending, {queue['inflight']} in flight, {queue['dead']} dead"
     if traffic := state.get("traffic"):
-        yield "traffic", f"{bytes_text(traffic['sent_bytes'])} sent, {bytes_text(traffic['received_bytes'])} received"
+        yield "traffic", ", ".join(f"{_amount(traffic, way)} {way}" for way in ("sent", "received"))
         yield "copies", f"{count_text(traffic['received'])} received, {count_text(traffic['duplicates'])} of them known already"
     yield "last discovery", moment_text(state["last_discovery"])
     if state["partition"]:
@@ -71,3 +71,8 @@ def _address_rows(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for source, findings in state.get("address_findings", {}).items():
         if findings:
             yield f"found by {source}", "; ".join(f"{key}: {value}" for key, value in findings.items())
+
+
+def _amount(traffic: Mapping[str, int], way: str) -> str:
+    amount, plain = traffic[f"{way}_bytes"], traffic.get(f"{way}_plain_bytes", 0)
+    return f"{bytes_text(amount)} ({bytes_text(plain)} before compression)" if plain > amount else bytes_text(amount)

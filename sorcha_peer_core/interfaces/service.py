@@ -81,6 +81,9 @@ class Traffic:
     """Of those, how many were already here."""
     sent_bytes: int
     received_bytes: int
+    sent_plain_bytes: int
+    """The same batches before they were compressed."""
+    received_plain_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -19,6 +20,13 @@ class Purpose(IntEnum):
     """To see who answers and how fast, and perhaps whom it knows; then it hangs up."""
 
 
+class Form(IntEnum):
+    """How a batch may be compressed. The numbers are those of Hello.features; of two forms the higher is the better."""
+
+    ZLIB = 1
+    ZSTD = 2
+
+
 class Hello(NamedTuple):
     """The first frame of each side."""
 
@@ -32,6 +40,7 @@ class Hello(NamedTuple):
     max_batch_bytes: int
     max_transaction_bytes: int
     features: tuple[int, ...]
+    """In what forms it takes compressed batches, and whatever later versions can do."""
     clock_ms: float
     log_epoch: int
     rung: int = 0
@@ -48,6 +57,12 @@ class Proof(NamedTuple):
     """The dialler's signature over both nonces, both ids and the channel binding."""
 
     signature: bytes
+
+
+def common_form(own: Iterable[int], others: Iterable[int]) -> Form | None:
+    """The best form that both sides take; None: nothing may be compressed between them."""
+    common = set(own) & set(others)
+    return max((form for form in Form if form in common), default=None)
 
 
 def proof_text(

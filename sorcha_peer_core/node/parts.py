@@ -30,6 +30,7 @@ from sorcha_peer_core.services.security import TransactionRules
 from sorcha_peer_core.services.session import LocalSide
 from sorcha_peer_core.services.storage import Done, Storage
 from sorcha_peer_core.services.verifier import Verifier
+from sorcha_peer_core.wire.compress import FORMS
 
 if TYPE_CHECKING:
     from sorcha_peer_core.config import Config
@@ -197,6 +198,7 @@ def _local_side(ground: Ground, own: OwnRecord) -> LocalSide:
         log_epoch=ground.store.log_epoch,
         allowed_peers=frozenset(map(PeerId, config.security.allowed_peers)),
         trust=ground.protection.trust,
+        forms=FORMS if config.transaction_distribution.enable_compression else (),
     )
 
 

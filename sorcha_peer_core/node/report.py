@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core import __version__
@@ -34,7 +35,6 @@ class Report:
         peers = parts.links.peers.values()
         directions = Counter((peer.link.transport, _direction(peer)) for peer in peers)
         stored, last_seq = ground.store.totals()
-        counters = parts.driver.core.counters
         return NodeStatus(
             peer_id=ground.identity.peer_id,
             name=ground.name,
@@ -58,11 +58,23 @@ class Report:
             transactions_delivered=last_seq,
             last_seq=last_seq,
             log_epoch=ground.store.log_epoch,
-            traffic=Traffic(counters.received, counters.duplicates, *parts.links.traffic()),
+            traffic=self._traffic(),
             last_discovery_at=parts.discovery.last_discovery_at,
             partition=parts.driver.core.reconciling.is_partition_suspected,
             addresses=tuple(parts.address.service.views()),
             address_findings=parts.address.service.findings(),
+        )
+
+    def _traffic(self) -> Traffic:
+        counters, compression = self._parts.driver.core.counters, self._parts.links.compression
+        sent, received = self._parts.links.traffic()
+        return Traffic(
+            received=counters.received,
+            duplicates=counters.duplicates,
+            sent_bytes=sent,
+            received_bytes=received,
+            sent_plain_bytes=sent + compression.sent_plain_bytes - compression.sent_bytes,
+            received_plain_bytes=received + compression.received_plain_bytes - compression.received_bytes,
         )
 
     def peers(self) -> list[PeerView]:
@@ -104,6 +116,7 @@ class Report:
             "digests_refused": core.reconciling.refused,
             "transactions_rejected": core.counters.rejected,
             "chunks_refused": core.swarms.refused,
+            **{f"compression_{name}": number for name, number in asdict(self._parts.links.compression).items()},
             **self._parts.discovery.counters(),
             "reachability_checks": self._parts.address.reachability.checks,
             **{f"dial_backs_{outcome}": number for outcome, number in self._parts.address.for_others.answers.items()},

@@ -19,6 +19,7 @@ from sorcha_peer_core.model.hosts import family_of, plain_host
 from sorcha_peer_core.model.ids import PeerId, short
 from sorcha_peer_core.model.messages import Cursor, Farewell, Goodbye, Message
 from sorcha_peer_core.protocol.breaker import BreakerConfig
+from sorcha_peer_core.services.compression import CompressionCounters, expand
 from sorcha_peer_core.services.dialling import Dialling
 from sorcha_peer_core.services.handshakes import Handshakes
 from sorcha_peer_core.services.link_choice import is_better, is_given_up
@@ -83,6 +84,8 @@ class Links:
         # Never given twice: an answer that was meant for somebody who left reaches nobody.
         self._indexes = count()
         self._closed_bytes = [0, 0]
+        self.compression = CompressionCounters()
+        """Of all links together, also those that are over."""
         self._stopping = False
         self.on_linked: Callable[[PeerLink], None] = lambda _: None
         """A peer is linked; also called again when it seems to have restarted before its old link was over."""
@@ -247,7 +250,7 @@ class Links:
         if session is None:
             return
         try:
-            self._receive(session, decode_batch(batch), len(batch))
+            self._receive(session, batch)
         except RemoteProtocolError as error:
             self._broke_the_rules(session, error)
         except LinkClosed as error:
@@ -265,11 +268,14 @@ class Links:
         if peer is None or peer.link is not link:
             return
         for other in self._sessions_of(peer):
-            peer.switch(other.link, other.handshake.rung)
+            peer.switch(other.link, other.handshake.rung, other.handshake.form)
             return
         self._forget(peer, reason)
 
-    def _receive(self, session: LinkSession, messages: Sequence[Message | Hello | Proof], size: int) -> None:
+    def _receive(self, session: LinkSession, batch: bytes) -> None:
+        # Only a link has agreed on anything: nothing is expanded for strangers, nor for those who look.
+        expanded = expand(batch, self._local.forms if session.peer is not None else (), self.compression)
+        messages: Sequence[Message | Hello | Proof] = decode_batch(expanded)
         if not session.outcome.ready():
             rest = self._handshakes.go_on(session, messages)
             if rest is None:
@@ -280,10 +286,12 @@ class Links:
             for message in only_messages(messages):
                 session.look.received(message)
         elif session.peer is not None and messages:
-            self._hand_in(session.peer, only_messages(messages), size)
+            session.peer.received_bytes += len(batch)
+            if expanded is not batch:
+                self.compression.received(len(batch), len(expanded))
+            self._hand_in(session.peer, only_messages(messages), len(expanded))
 
     def _hand_in(self, peer: PeerLink, messages: Sequence[Message], size: int) -> None:
-        peer.received_bytes += size
         self._driver.received(peer.index, messages, size)
         goodbye = goodbye_among(messages)
         if goodbye is not None:
@@ -325,7 +333,7 @@ class Links:
         record = hello.record
         peer = self._peers.get(record.peer_id)
         if peer is None:
-            session.peer = self._link_up(session.link, record, hello.log_epoch, session.handshake.rung)
+            session.peer = self._link_up(session, record, hello.log_epoch)
             return
         session.peer = peer
         peer.record, peer.tls_keys, peer.log_epoch = record, record.tls_keys, hello.log_epoch
@@ -340,7 +348,7 @@ class Links:
         given_up = is_given_up(peer, session.handshake.linked)
         keep_new = given_up or is_better(peer, session.link, session.handshake.rung, smaller_dials)
         if keep_new:
-            peer.switch(new, session.handshake.rung)
+            peer.switch(new, session.handshake.rung, session.handshake.form)
         if given_up:
             # It may have restarted: nothing that was under way can be counted on, and its log may be another.
             self._driver.link_down(peer.index)
@@ -356,9 +364,9 @@ class Links:
         if peer.link is not link:
             link.close("another link to this peer took its place")
 
-    def _link_up(self, link: Link, record: PeerRecord, log_epoch: int, rung: int) -> PeerLink:
-        index = next(self._indexes)
-        peer = PeerLink(index, record, link, log_epoch, rung)
+    def _link_up(self, session: LinkSession, record: PeerRecord, log_epoch: int) -> PeerLink:
+        link, handshake = session.link, session.handshake
+        peer = PeerLink(next(self._indexes), record, link, log_epoch, handshake.rung, handshake.form, self.compression)
         peer.on_given_up = lambda reason: self._given_up(peer, reason)
         self._peers[record.peer_id] = peer
         self._supervisor.spawn(f"sender to {short(record.peer_id)}", self._run_sender, peer)

@@ -10,11 +10,13 @@ from gevent.event import Event as Signal
 from sorcha_peer_core.errors import LinkClosed
 from sorcha_peer_core.model.messages import Farewell
 from sorcha_peer_core.protocol.sendqueue import SendQueue
+from sorcha_peer_core.services.compression import CompressionCounters, Compressor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sorcha_peer_core.interfaces.transport import Link
+    from sorcha_peer_core.model.handshake import Form
     from sorcha_peer_core.model.ids import PeerId
     from sorcha_peer_core.model.peer import PeerRecord
 
@@ -26,10 +28,23 @@ QUEUE_BYTES = 4 * 1024 * 1024
 class PeerLink:
     """A peer and the link in use. The link may be replaced by another to the same peer while frames wait."""
 
-    def __init__(self, index: int, record: PeerRecord, link: Link, log_epoch: int, rung: int = 0) -> None:
+    def __init__(
+        self,
+        index: int,
+        record: PeerRecord,
+        link: Link,
+        log_epoch: int,
+        rung: int = 0,
+        form: Form | None = None,
+        compression: CompressionCounters | None = None,
+    ) -> None:
         self.index = index
         self.rung = rung
         """Place of the link's transport in its dialler's order, 0 the best."""
+        self.form = form
+        """How batches may be compressed on the link in use; None: not at all."""
+        self._compression = compression or CompressionCounters()
+        self._compressor = Compressor(self._compression)
         self.since_s = monotonic()
         """When the link in use came up."""
         self.record = record
@@ -59,9 +74,9 @@ class PeerLink:
         self._apart_s = apart_s
         self._signal.set()
 
-    def switch(self, link: Link, rung: int = 0) -> None:
+    def switch(self, link: Link, rung: int = 0, form: Form | None = None) -> None:
         """Send over another link from now on."""
-        self.link, self.rung, self.since_s = link, rung, monotonic()
+        self.link, self.rung, self.form, self.since_s = link, rung, form, monotonic()
         self._signal.set()
 
     def close(self, reason: str) -> None:
@@ -108,13 +123,16 @@ class PeerLink:
     def _send(self, batch: bytes) -> None:
         while not self.ended.is_set():
             link = self.link
+            packed = self._compressor.pack(batch, self.form)
             try:
-                link.send(batch)
+                link.send(packed)
             except LinkClosed:
                 # Whether it arrived is not known; over the link that takes this one's place it goes once more.
                 while self.link is link and not self.ended.is_set():
                     self._signal.wait()
                     self._signal.clear()
             else:
-                self.sent_bytes += len(batch)
+                self.sent_bytes += len(packed)
+                if packed is not batch:
+                    self._compression.sent(len(batch), len(packed))
                 return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sorcha_peer_core.errors import RemoteProtocolError
 from sorcha_peer_core.interfaces.transport import MAX_BATCH_BYTES
-from sorcha_peer_core.model.handshake import NONCE_BYTES, PROTOCOL_VERSION, Hello, Proof, Purpose, proof_text
+from sorcha_peer_core.model.handshake import NONCE_BYTES, PROTOCOL_VERSION, Form, Hello, Proof, Purpose, common_form, proof_text
 from sorcha_peer_core.model.ids import PeerId, short
 from sorcha_peer_core.model.messages import Farewell, Goodbye
 from sorcha_peer_core.services.security import is_genuine, is_signed_by
@@ -66,6 +66,8 @@ class LocalSide:
     """Empty: everybody."""
     trust: Trust
     """What the mode of encryption asks of the certificate on a link."""
+    forms: tuple[Form, ...] = ()
+    """In which it takes compressed batches."""
 
 
 class Handshake:
@@ -114,6 +116,11 @@ class Handshake:
         """Whether the dialler wants a link and gets a look."""
         wanted = self._purpose if self._outbound or self.remote is None else self.remote.purpose
         return self.is_look and wanted is Purpose.LINK
+
+    @property
+    def form(self) -> Form | None:
+        """How batches may be compressed on the link; None: not at all."""
+        return common_form(self._local.forms, self.remote.features) if self.remote is not None else None
 
     @property
     def rung(self) -> int:
@@ -206,7 +213,7 @@ class Handshake:
             proof=proof,
             max_batch_bytes=MAX_BATCH_BYTES,
             max_transaction_bytes=local.max_transaction_bytes,
-            features=(),
+            features=local.forms,
             clock_ms=time.time() * 1000,
             log_epoch=local.log_epoch,
             rung=self._rung,

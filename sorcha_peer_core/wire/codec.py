@@ -83,7 +83,7 @@ def encode_frame(message: m.Message | Hello | Proof) -> bytes:
 
 
 def decode_batch(batch: bytes) -> list[m.Message | Hello | Proof]:
-    """All frames of a batch, in order; frames of kinds unknown here are passed over.
+    """All frames of a batch, in order; frames of kinds unknown here are passed over. See also ``wire.compress.plain``.
 
     Raises:
         RemoteProtocolError: the batch or one of its frames breaks the rules; nothing of it is to be used.
@@ -287,7 +287,12 @@ def _decode_have(h: Any) -> m.Have:
     return m.Have(_one_hash(h.hash), h.size, tuple(h.chunks))
 
 
+def _refuse_compressed(c: Any) -> m.Message:
+    raise RemoteProtocolError("a compressed batch inside another batch")
+
+
 _DECODERS: dict[str, Callable[[Any], m.Message | Hello | Proof]] = {
+    "compressed": _refuse_compressed,
     "hello": _decode_hello,
     "proof": lambda p: Proof(p.signature),
     "goodbye": lambda g: m.Goodbye(printable(g.reason, _MOST_REASON_CHARS), _known(m.Farewell, g.farewell)),

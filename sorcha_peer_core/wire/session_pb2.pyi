@@ -30,7 +30,7 @@ class Batch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ...) -> None: ...
 
 class Frame(_message.Message):
-    __slots__ = ("hello", "proof", "goodbye", "ping", "pong", "peers_request", "peers", "dial_back", "dialled_back", "push", "announce", "want", "absent", "want_chunks", "chunk", "graft", "prune", "want_chunk_list", "chunk_list", "sync_since", "sync_page", "digest", "digest_range", "digest_ids", "digest_want", "have")
+    __slots__ = ("hello", "proof", "goodbye", "ping", "pong", "peers_request", "peers", "dial_back", "dialled_back", "compressed", "push", "announce", "want", "absent", "want_chunks", "chunk", "graft", "prune", "want_chunk_list", "chunk_list", "sync_since", "sync_page", "digest", "digest_range", "digest_ids", "digest_want", "have")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +40,7 @@ class Frame(_message.Message):
     PEERS_FIELD_NUMBER: _ClassVar[int]
     DIAL_BACK_FIELD_NUMBER: _ClassVar[int]
     DIALLED_BACK_FIELD_NUMBER: _ClassVar[int]
+    COMPRESSED_FIELD_NUMBER: _ClassVar[int]
     PUSH_FIELD_NUMBER: _ClassVar[int]
     ANNOUNCE_FIELD_NUMBER: _ClassVar[int]
     WANT_FIELD_NUMBER: _ClassVar[int]
@@ -66,6 +67,7 @@ class Frame(_message.Message):
     peers: Peers
     dial_back: DialBack
     dialled_back: DialledBack
+    compressed: Compressed
     push: Push
     announce: Announce
     want: Want
@@ -83,7 +85,7 @@ class Frame(_message.Message):
     digest_ids: DigestIds
     digest_want: DigestWant
     have: Have
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., peers_request: _Optional[_Union[PeersRequest, _Mapping]] = ..., peers: _Optional[_Union[Peers, _Mapping]] = ..., dial_back: _Optional[_Union[DialBack, _Mapping]] = ..., dialled_back: _Optional[_Union[DialledBack, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., announce: _Optional[_Union[Announce, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., absent: _Optional[_Union[Absent, _Mapping]] = ..., want_chunks: _Optional[_Union[WantChunks, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., graft: _Optional[_Union[Graft, _Mapping]] = ..., prune: _Optional[_Union[Prune, _Mapping]] = ..., want_chunk_list: _Optional[_Union[WantChunkList, _Mapping]] = ..., chunk_list: _Optional[_Union[ChunkList, _Mapping]] = ..., sync_since: _Optional[_Union[SyncSince, _Mapping]] = ..., sync_page: _Optional[_Union[SyncPage, _Mapping]] = ..., digest: _Optional[_Union[Digest, _Mapping]] = ..., digest_range: _Optional[_Union[DigestRange, _Mapping]] = ..., digest_ids: _Optional[_Union[DigestIds, _Mapping]] = ..., digest_want: _Optional[_Union[DigestWant, _Mapping]] = ..., have: _Optional[_Union[Have, _Mapping]] = ...) -> None: ...
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., peers_request: _Optional[_Union[PeersRequest, _Mapping]] = ..., peers: _Optional[_Union[Peers, _Mapping]] = ..., dial_back: _Optional[_Union[DialBack, _Mapping]] = ..., dialled_back: _Optional[_Union[DialledBack, _Mapping]] = ..., compressed: _Optional[_Union[Compressed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., announce: _Optional[_Union[Announce, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., absent: _Optional[_Union[Absent, _Mapping]] = ..., want_chunks: _Optional[_Union[WantChunks, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., graft: _Optional[_Union[Graft, _Mapping]] = ..., prune: _Optional[_Union[Prune, _Mapping]] = ..., want_chunk_list: _Optional[_Union[WantChunkList, _Mapping]] = ..., chunk_list: _Optional[_Union[ChunkList, _Mapping]] = ..., sync_since: _Optional[_Union[SyncSince, _Mapping]] = ..., sync_page: _Optional[_Union[SyncPage, _Mapping]] = ..., digest: _Optional[_Union[Digest, _Mapping]] = ..., digest_range: _Optional[_Union[DigestRange, _Mapping]] = ..., digest_ids: _Optional[_Union[DigestIds, _Mapping]] = ..., digest_want: _Optional[_Union[DigestWant, _Mapping]] = ..., have: _Optional[_Union[Have, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("version_min", "version_max", "network_id", "record", "nonce", "proof", "limits", "features", "clock_ms", "log_epoch", "rung", "linked", "purpose", "observed_host")
@@ -214,6 +216,16 @@ class PeersRequest(_message.Message):
     MOST_FIELD_NUMBER: _ClassVar[int]
     most: int
     def __init__(self, most: _Optional[int] = ...) -> None: ...
+
+class Compressed(_message.Message):
+    __slots__ = ("form", "size", "data")
+    FORM_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    form: int
+    size: int
+    data: bytes
+    def __init__(self, form: _Optional[int] = ..., size: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class Peers(_message.Message):
     __slots__ = ("records",)

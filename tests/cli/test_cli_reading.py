@@ -111,6 +111,12 @@ def test_status_shows_people_what_matters(command, data_dir):
     assert "1,234 stored" in outcome.out
 
 
+def test_status_shows_what_compression_saved_where_it_did(command, data_dir):
+    lines = [" ".join(line.split()) for line in command("status", "--data-dir", data_dir).out.splitlines()]
+
+    assert "traffic 2.0 KiB (10.0 KiB before compression) sent, 1.0 KiB received" in lines
+
+
 def test_status_says_where_the_node_may_be_reached_and_who_says_so(command, data_dir):
     lines = [" ".join(line.split()) for line in command("status", "--data-dir", data_dir).out.splitlines()]
 

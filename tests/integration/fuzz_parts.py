@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import ssl
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -20,14 +21,15 @@ from tls_parts import NETWORK
 
 from sorcha_peer_core.errors import LinkClosed, TransportError
 from sorcha_peer_core.interfaces.credentials import Credentials
-from sorcha_peer_core.interfaces.transport import Transport
+from sorcha_peer_core.interfaces.transport import MAX_BATCH_BYTES, Transport
 from sorcha_peer_core.model import messages as m
-from sorcha_peer_core.model.handshake import Hello, Purpose
+from sorcha_peer_core.model.handshake import Form, Hello, Purpose
 from sorcha_peer_core.model.ids import TxHash
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.services.identity import Identity
 from sorcha_peer_core.services.session import Handshake, HandshakeRefused
 from sorcha_peer_core.testing.transport_suite import transport_context
+from sorcha_peer_core.wire import session_pb2 as pb
 from sorcha_peer_core.wire.codec import decode_batch, encode_frame
 
 DIAL_TIMEOUT_S = 5.0
@@ -58,9 +60,33 @@ def valid_frames(random: Random) -> Sequence[bytes]:
     return [encode_frame(message) for message in messages]
 
 
+BOMB = zlib.compress(bytes(16 << 20))
+"""16 MiB of nothing."""
+
+
+def squeezed(random: Random) -> bytes:
+    """A compressed batch, right or with a lie: about its form, its size, or what is in it."""
+    batch = b"".join(random.choices(valid_frames(random), k=random.randrange(1, 40)))
+    form, size, data = Form.ZLIB, len(batch), zlib.compress(batch)
+    match random.randrange(6):
+        case 0:
+            size = random.randrange(1 << 32)
+        case 1:
+            data = data[: random.randrange(len(data))] + random.randbytes(random.randrange(20))
+        case 2:
+            data = random.randbytes(random.randrange(400))
+        case 3:
+            # It says that it is as large as a batch may be.
+            size, data = MAX_BATCH_BYTES, BOMB
+    if random.randrange(6) == 0:
+        form = random.choice(list(Form))
+    frame = pb.Frame(compressed=pb.Compressed(form=form, size=size, data=data))
+    return pb.Batch(frames=[frame] * random.choice((1, 1, 1, 2))).SerializeToString()
+
+
 def garbage(random: Random) -> bytes:
-    """A batch: random bytes, a valid one cut or with bits turned over, or valid frames that nobody asked for."""
-    kind = random.randrange(4)
+    """A batch: random bytes, a valid one cut or with bits turned over, valid frames that nobody asked for, a compressed one."""
+    kind = random.randrange(5)
     if kind == 0:
         return random.randbytes(random.randrange(1, 400))
     batch = b"".join(random.choices(valid_frames(random), k=random.randrange(1, 4)))
@@ -71,6 +97,8 @@ def garbage(random: Random) -> bytes:
         for _ in range(random.randrange(1, 6)):
             turned[random.randrange(len(turned))] ^= 1 << random.randrange(8)
         return bytes(turned)
+    if kind == 3:
+        return squeezed(random)
     return batch
 
 

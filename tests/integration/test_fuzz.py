@@ -100,6 +100,7 @@ def test_random_batches_before_and_after_the_handshake_end_at_most_their_own_lin
 
     besieged.is_unharmed()
     assert "refused a link with" in caplog.text
+    assert besieged.node._assembled.links.compression.refused > 0
 
 
 @pytest.mark.long

@@ -101,6 +101,7 @@ class Side:
         cursors=None,
         trust=None,
         tls_keys=(),
+        forms=(),
     ):
         self.identity = identity
         self.peer_id = identity.peer_id
@@ -111,7 +112,7 @@ class Side:
         self.driver = RecordingDriver()
         self.record = record_of(identity, network_id=network_id, tls_keys=tls_keys)
         self.links = Links(
-            local_side(identity, lambda: self.record, network_id=network_id, allowed=allowed, trust=trust),
+            local_side(identity, lambda: self.record, network_id=network_id, allowed=allowed, trust=trust, forms=forms),
             self.driver,
             bus,
             self.supervisor,

@@ -9,6 +9,7 @@ from typing import Any
 import gevent
 
 from sorcha_peer_core.errors import LinkClosed, StoreError
+from sorcha_peer_core.model.handshake import Form
 from sorcha_peer_core.model.ids import PeerId, TxHash, tx_hash_of
 from sorcha_peer_core.model.peer import Endpoint, PeerRecord
 from sorcha_peer_core.model.transaction import DEFAULT_CONTENT_TYPE, Header, Submission, Transaction, submission_of
@@ -54,6 +55,7 @@ def local_side(
     network_id: str = NETWORK_ID,
     allowed: Sequence[str] = (),
     trust: Trust | None = None,
+    forms: tuple[Form, ...] = (),
 ) -> LocalSide:
     """What a node says of itself, by default one without encryption; its log has epoch 5."""
     return LocalSide(
@@ -64,6 +66,7 @@ def local_side(
         log_epoch=5,
         allowed_peers=frozenset(map(PeerId, allowed)),
         trust=trust or InsecureTrust(),
+        forms=forms,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from service_parts import NETWORK_ID, identity_of, local_side, record_of
 
-from sorcha_peer_core.model.handshake import Hello, Proof, Purpose
+from sorcha_peer_core.model.handshake import Form, Hello, Proof, Purpose
 from sorcha_peer_core.model.messages import Farewell, Goodbye, Ping
 from sorcha_peer_core.services.session import Handshake, HandshakeRefused
 
@@ -53,6 +53,32 @@ def test_the_listener_is_not_done_before_the_dialler_has_proved_itself():
     bob.receive(alice.first())
 
     assert not bob.done
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "common"),
+    [
+        ((Form.ZLIB, Form.ZSTD), (Form.ZLIB, Form.ZSTD), Form.ZSTD),
+        ((Form.ZLIB, Form.ZSTD), (Form.ZLIB,), Form.ZLIB),
+        ((Form.ZLIB,), (), None),
+        ((Form.ZLIB,), (Form.ZSTD,), None),
+        ((), (), None),
+    ],
+)
+def test_both_sides_find_the_same_best_form_of_compression(own, others, common):
+    alice, bob = dialler(forms=own), listener(forms=others)
+
+    shake(alice, bob)
+
+    assert alice.form is bob.form is common
+
+
+def test_features_of_later_versions_are_passed_over():
+    alice, bob = dialler(forms=(Form.ZLIB,)), listener(forms=(Form.ZLIB,))
+
+    bob.receive(alice.first()._replace(features=(900, 1, 7)))
+
+    assert bob.form is Form.ZLIB
 
 
 REFUSALS = [

@@ -13,10 +13,11 @@ from sorcha_peer_core.builtin.memory_transport import MemoryTransport
 from sorcha_peer_core.errors import LinkClosed, LinkTimeout, PeerUnreachable
 from sorcha_peer_core.model import events as e
 from sorcha_peer_core.model import messages as m
-from sorcha_peer_core.model.handshake import Purpose
+from sorcha_peer_core.model.handshake import Form, Purpose
 from sorcha_peer_core.services import handshakes, visits
 from sorcha_peer_core.services.session import DialledItself, Handshake, HandshakeRefused
 from sorcha_peer_core.wire.codec import decode_batch, encode_frame
+from sorcha_peer_core.wire.compress import compressed
 
 OTHERS = [record_of(identity_of(number)) for number in range(100, 160)]
 
@@ -279,6 +280,17 @@ class Visitor:
         frames = [encode_frame(message) for message in (shake.receive(self.answers.pop(0)), *messages)]
         link.send(b"".join(frames))
         return link
+
+
+def test_nothing_is_expanded_for_a_visitor(side, network):
+    bob, visitor = side(1, forms=(Form.ZLIB,)), Visitor(network)
+    link = visitor.visit(bob)
+
+    link.send(compressed(encode_frame(m.Ping(1)) * 100, Form.ZLIB))
+
+    wait_until(lambda: visitor.reason, "the look has ended")
+    assert visitor.answers == [m.Goodbye("a batch compressed in form 1, which was not agreed upon")]
+    assert bob.links.compression.refused == 1
 
 
 def test_a_visitor_is_answered_what_may_be_asked(side, network):

@@ -19,7 +19,7 @@ STATUS = SimpleNamespace(
     state="degraded",
     last_discovery_at=1_800_000_000,
     links_by_direction={("grpcstream", "outbound"): 2, ("grpc", "inbound"): 1},
-    traffic=Traffic(received=100, duplicates=40, sent_bytes=5000, received_bytes=6000),
+    traffic=Traffic(100, 40, sent_bytes=5000, received_bytes=6000, sent_plain_bytes=9000, received_plain_bytes=6000),
 )
 
 

@@ -327,3 +327,33 @@ def test_metrics_tell_how_long_transactions_took(village):
     wait_until(everywhere([first, second], [b"a", b"b"]), "both have both")
     assert b"sorcha_transaction_distribution_latency_seconds_count 2.0" in second.metrics_text()
     assert b"sorcha_transaction_distribution_latency_seconds_count 0.0" in first.metrics_text()
+
+
+def test_nodes_compress_what_they_tell_each_other_and_show_how_much_that_saves(village):
+    first = village.node(1)
+    second = village.node(2, bootstrap=(1,))
+    wait_for_links(first, second)
+    payloads = [f"blueprint {number}: ".encode() + b"every participant may read; " * 100 for number in range(50)]
+
+    submit(first, *payloads)
+
+    wait_until(everywhere([first, second], payloads), "everybody has everything", 15.0)
+    sent, received = first.status().traffic, second.status().traffic
+    assert sent.sent_bytes < sent.sent_plain_bytes / 2
+    assert received.received_bytes < received.received_plain_bytes / 2
+    assert b"sorcha_compression_sent_bytes_total" in first.metrics_text()
+
+
+def test_a_node_that_is_told_not_to_compress_neither_does_nor_is_sent_what_is_compressed(village):
+    first = village.node(1)
+    second = village.node(2, bootstrap=(1,), transaction_distribution={"enable_compression": False})
+    wait_for_links(first, second)
+    payloads = [f"blueprint {number}: ".encode() + b"every participant may read; " * 100 for number in range(50)]
+
+    submit(first, *payloads[:25])
+    submit(second, *payloads[25:])
+
+    wait_until(everywhere([first, second], payloads), "everybody has everything", 15.0)
+    for traffic in (first.status().traffic, second.status().traffic):
+        assert (traffic.sent_bytes, traffic.received_bytes) == (traffic.sent_plain_bytes, traffic.received_plain_bytes)
+        assert traffic.sent_bytes > 25 * 2000

@@ -112,7 +112,8 @@ def test_a_message_comes_back_as_it_went(kind: str):
 def test_every_kind_of_frame_of_the_protocol_is_tried_here():
     kinds = {field.name for field in pb.Frame.DESCRIPTOR.fields}
 
-    assert kinds == set(MESSAGES)
+    # What is compressed is expanded before it is read (test_compress.py).
+    assert kinds - {"compressed"} == set(MESSAGES)
 
 
 def test_frames_back_to_back_are_a_batch():
