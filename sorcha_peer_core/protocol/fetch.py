@@ -22,7 +22,7 @@ _WANT_FRAME_ITEMS = 64
 class _Wanted:
     """One hash that is not here yet."""
 
-    __slots__ = ("announced_at", "announcers", "asked", "attempt", "fruitless", "here", "lates", "ready")
+    __slots__ = ("announced_at", "announcers", "asked", "asked_before", "attempt", "fruitless", "here", "lates", "ready")
 
     def __init__(self) -> None:
         self.announcers: dict[int, int] = {}
@@ -30,6 +30,8 @@ class _Wanted:
         self.announced_at: dict[int, float] = {}
         """When each of them said so, of those that said so when it was new."""
         self.asked: int | None = None
+        self.asked_before: tuple[int, ...] = ()
+        """All who were asked, ``asked`` included."""
         self.attempt = 0
         """Grows with every question: tells a stale timer from the one that counts."""
         self.fruitless = 0
@@ -151,6 +153,11 @@ class Fetcher:
         wanted = self._wanted.get(tx_hash)
         return tuple(wanted.announcers) if wanted else ()
 
+    def asked_for(self, tx_hash: TxHash) -> Sequence[int]:
+        """Who was asked for it so far."""
+        wanted = self._wanted.get(tx_hash)
+        return wanted.asked_before if wanted else ()
+
     def announced_at(self, tx_hash: TxHash) -> Mapping[int, float]:
         """Who announced it when it was new, and when."""
         wanted = self._wanted.get(tx_hash)
@@ -253,6 +260,8 @@ class Fetcher:
                 continue
             size = wanted.announcers[peer]
             wanted.asked = peer
+            if peer not in wanted.asked_before:
+                wanted.asked_before += (peer,)
             window.asked[tx_hash] = size
             window.asked_bytes += size
             self._await_answer(tx_hash, wanted)

@@ -84,6 +84,10 @@ class Fetching:
         self.whole.forged(tx_hash, peer)
         self.swarms.forged(tx_hash, peer, now)
 
+    def asked_for(self, tx_hash: TxHash) -> Sequence[int]:
+        """Who was asked for all of it so far."""
+        return self.whole.asked_for(tx_hash)
+
     def announced_at(self, tx_hash: TxHash) -> Mapping[int, float]:
         """Who announced it when it was new, and when."""
         return self.whole.announced_at(tx_hash)
