@@ -1,0 +1,97 @@
+"""Traces as people see them: peers by their ids, times since the first copy."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from sorcha_peer_core.interfaces.service import CopyView, PassedView, TraceView
+from sorcha_peer_core.model.ids import peer_id_of
+from sorcha_peer_core.protocol.traces import ANNOUNCE, CHUNKS, FETCH, Traces
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.model.ids import PeerId, TxHash
+    from sorcha_peer_core.protocol.traces import Trace
+    from sorcha_peer_core.services.peer_link import PeerLink
+
+TRACED = 10_000
+"""Transactions, the latest ones."""
+_PEERS_REMEMBERED = 4096
+"""Of which it is known who they were when their links are over."""
+
+PeerOf = Callable[[int], "PeerId | None"]
+NameOf = Callable[["PeerId"], str]
+
+
+class Tracing:
+    """The traces of a node, and who its peers are and were."""
+
+    def __init__(self) -> None:
+        self.traces = Traces(TRACED)
+        """What the core fills."""
+        self._met: OrderedDict[int, PeerId] = OrderedDict()
+
+    def linked(self, peer: PeerLink) -> None:
+        """Remember who it is."""
+        self._met[peer.index] = peer.peer_id
+        if len(self._met) > _PEERS_REMEMBERED:
+            self._met.popitem(last=False)
+
+    def view(self, tx_hash: TxHash, name_of: NameOf) -> TraceView | None:
+        """The trace of one transaction; None when there is none. ``name_of`` knows what peers call themselves."""
+        trace = self.traces.get(tx_hash)
+        return None if trace is None else trace_view(tx_hash, trace, self._met.get, name_of)
+
+
+def trace_view(tx_hash: TxHash, trace: Trace, peer_of: PeerOf, name_of: NameOf) -> TraceView:
+    """``peer_of`` knows the core's peers, ``name_of`` what peers call themselves."""
+    begin = trace.copies[0][2] if trace.hops else trace.verified_at
+
+    def after_ms(at: float) -> float:
+        return round((at - begin) * 1000, 3)
+
+    def named(peer: int) -> tuple[PeerId | None, str]:
+        peer_id = peer_of(peer)
+        return peer_id, name_of(peer_id) if peer_id else ""
+
+    return TraceView(
+        tx_hash=tx_hash,
+        size=trace.size,
+        origin=peer_id_of(trace.origin_key),
+        created_ms=trace.created_ms,
+        hops=trace.hops,
+        first_ms=round(trace.unix_ms - after_ms(trace.verified_at), 3),
+        verified_after_ms=after_ms(trace.verified_at),
+        stored_after_ms=None if trace.stored_at is None else after_ms(trace.stored_at),
+        copies_received=len(trace.copies) + trace.further_copies,
+        copies=[
+            CopyView(*named(peer), hop, _way(trace, place, peer), after_ms(at), _others(trace, place, peer, peer_of))
+            for place, (peer, hop, at) in enumerate(trace.copies)
+        ],
+        passed_on=[PassedView(*named(peer), by, after_ms(at)) for peer, by, at in _passed_on(trace)],
+        further_passed_on=trace.further_gifts,
+    )
+
+
+def _way(trace: Trace, place: int, peer: int) -> str:
+    if place == 0 and trace.senders:
+        return CHUNKS
+    if peer not in trace.asked:
+        return "push"
+    return "sync" if trace.missed else FETCH
+
+
+def _others(trace: Trace, place: int, peer: int, peer_of: PeerOf) -> list[PeerId]:
+    """Who else sent chunks of it; only the first copy can have come in chunks."""
+    senders = trace.senders if place == 0 else ()
+    return [peer_id for sender in senders if sender != peer and (peer_id := peer_of(sender)) is not None]
+
+
+def _passed_on(trace: Trace) -> Iterator[tuple[int, str, float]]:
+    spared = trace.spared or ()
+    gifts = sorted(trace.gifts or (), key=lambda gift: gift[2])
+    yield from (gift for gift in gifts if gift[2] < trace.verified_at)
+    yield from ((peer, "push", trace.verified_at) for peer in trace.spread.push)
+    yield from ((peer, ANNOUNCE, trace.verified_at) for peer in trace.spread.announce if peer not in spared)
+    yield from (gift for gift in gifts if gift[2] >= trace.verified_at)
