@@ -137,18 +137,24 @@ def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressReso
     discovery = _discovery(ground, strategy, links)
     address = own_address(ground, resolvers, own, links)
     parts = Parts(ground, found, own, driver, verifier, storage, links, outbox, discovery, Schedule(), address, tracing)
-    ground.pace.on_recovered = discovery.hurry
+    _introduce(parts)
+    return parts
+
+
+def _introduce(parts: Parts) -> None:
+    """Have the parts hear of each other's news."""
+    links, discovery, tracing = parts.links, parts.discovery, parts.tracing
 
     def linked(peer: PeerLink) -> None:
         tracing.linked(peer)
         discovery.linked(peer)
 
+    parts.ground.pace.on_recovered = discovery.hurry
     links.on_linked, links.on_unlinked, links.newcomers = linked, discovery.unlinked, discovery.newcomers
     links.coming = discovery.coming
-    discovery.rtt_of_link = lambda peer: driver.core.rtt_s(peer.index)
+    discovery.rtt_of_link = lambda peer: parts.driver.core.rtt_s(peer.index)
     discovery.on_change = lambda: _peers_changed(parts)
-    address.service.on_moved = discovery.hurry
-    return parts
+    parts.address.service.on_moved = discovery.hurry
 
 
 def _peers_changed(parts: Parts) -> None:
