@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.interfaces.service import CopyView, PassedView, TraceView
 from sorcha_peer_core.model.ids import peer_id_of
-from sorcha_peer_core.protocol.traces import ANNOUNCE, CHUNKS, FETCH, Traces
+from sorcha_peer_core.protocol.traces import ANNOUNCE, CHUNKS, FETCH, OWN, Stored, Traces
 
 if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import PeerId, TxHash
-    from sorcha_peer_core.protocol.traces import Trace
+    from sorcha_peer_core.protocol.traces import Copy, Gift, Trace
     from sorcha_peer_core.services.peer_link import PeerLink
 
 TRACED = 10_000
@@ -41,37 +42,44 @@ class Tracing:
     def view(self, tx_hash: TxHash, name_of: NameOf) -> TraceView | None:
         """The trace of one transaction; None when there is none. ``name_of`` knows what peers call themselves."""
         trace = self.traces.get(tx_hash)
-        return None if trace is None else trace_view(tx_hash, trace, self._met.get, name_of)
+        return None if trace is None else trace_view(trace, self._met.get, name_of, Stored(monotonic(), time() * 1000))
 
 
-def trace_view(tx_hash: TxHash, trace: Trace, peer_of: PeerOf, name_of: NameOf) -> TraceView:
-    """``peer_of`` knows the core's peers, ``name_of`` what peers call themselves."""
-    begin = trace.copies[0][2] if trace.hops else trace.verified_at
+def trace_view(trace: Trace, peer_of: PeerOf, name_of: NameOf, now: Stored) -> TraceView:
+    """``peer_of`` knows the core's peers, ``name_of`` what peers call themselves, ``now`` both clocks."""
+    # The clock on the wall as it was then: it may have been set since, or the machine may have slept.
+    clock = trace.stored or now
 
     def after_ms(at: float) -> float:
-        return round((at - begin) * 1000, 3)
+        return round((at - trace.since) * 1000, 3)
 
     def named(peer: int) -> tuple[PeerId | None, str]:
         peer_id = peer_of(peer)
         return peer_id, name_of(peer_id) if peer_id else ""
 
+    copies = _copies(trace)
     return TraceView(
-        tx_hash=tx_hash,
-        size=trace.size,
-        origin=peer_id_of(trace.origin_key),
-        created_ms=trace.created_ms,
-        hops=trace.hops,
-        first_ms=round(trace.unix_ms - after_ms(trace.verified_at), 3),
+        tx_hash=trace.header.payload_hash,
+        size=trace.header.payload_size,
+        origin=peer_id_of(trace.header.origin_key),
+        created_ms=trace.header.created_ms,
+        hops=0 if trace.peer == OWN else trace.hop + 1,
+        first_ms=round(clock.unix_ms - (clock.at - trace.since) * 1000, 3),
         verified_after_ms=after_ms(trace.verified_at),
-        stored_after_ms=None if trace.stored_at is None else after_ms(trace.stored_at),
-        copies_received=len(trace.copies) + trace.further_copies,
+        stored_after_ms=None if trace.stored is None else after_ms(trace.stored.at),
+        copies_received=len(copies) + trace.further_copies,
         copies=[
             CopyView(*named(peer), hop, _way(trace, place, peer), after_ms(at), _others(trace, place, peer, peer_of))
-            for place, (peer, hop, at) in enumerate(trace.copies)
+            for place, (peer, hop, at) in enumerate(copies)
         ],
         passed_on=[PassedView(*named(peer), by, after_ms(at)) for peer, by, at in _passed_on(trace)],
         further_passed_on=trace.further_gifts,
     )
+
+
+def _copies(trace: Trace) -> list[Copy]:
+    first = [] if trace.peer == OWN else [(trace.peer, trace.hop, trace.since)]
+    return [*first, *(trace.copies or ())]
 
 
 def _way(trace: Trace, place: int, peer: int) -> str:
@@ -88,10 +96,9 @@ def _others(trace: Trace, place: int, peer: int, peer_of: PeerOf) -> list[PeerId
     return [peer_id for sender in senders if sender != peer and (peer_id := peer_of(sender)) is not None]
 
 
-def _passed_on(trace: Trace) -> Iterator[tuple[int, str, float]]:
+def _passed_on(trace: Trace) -> list[Gift]:
+    """In the order of time; what was spread at once comes before what was asked for at that moment."""
     spared = trace.spared or ()
-    gifts = sorted(trace.gifts or (), key=lambda gift: gift[2])
-    yield from (gift for gift in gifts if gift[2] < trace.verified_at)
-    yield from ((peer, "push", trace.verified_at) for peer in trace.spread.push)
-    yield from ((peer, ANNOUNCE, trace.verified_at) for peer in trace.spread.announce if peer not in spared)
-    yield from (gift for gift in gifts if gift[2] >= trace.verified_at)
+    spread = [(peer, "push", trace.verified_at) for peer in trace.spread.push]
+    spread += [(peer, ANNOUNCE, trace.verified_at) for peer in trace.spread.announce if peer not in spared]
+    return sorted([*spread, *(trace.gifts or ())], key=lambda gift: gift[2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sorcha_peer_core.model import messages as m
@@ -18,9 +18,8 @@ from sorcha_peer_core.protocol.recent import Recent
 from sorcha_peer_core.protocol.reconciling import Reconciling
 from sorcha_peer_core.protocol.seen import Seen
 from sorcha_peer_core.protocol.spreading import Spreading
-from sorcha_peer_core.protocol.traces import ANNOUNCE, FETCH, Traces
+from sorcha_peer_core.protocol.traces import ANNOUNCE, FETCH, OWN, Trace, Traces
 from sorcha_peer_core.protocol.uplink import Uplink
-from sorcha_peer_core.protocol.verifying import Verifying
 
 if TYPE_CHECKING:
     from random import Random
@@ -34,6 +33,15 @@ _MOST_HOPS = 255
 """Hops are not signed: whatever a peer claims, they stay a small number."""
 _TRAFFIC = frozenset({m.Push, m.Want, m.WantChunks, m.Chunk})
 """What carries transactions, or asks for one; the rest goes on in an idle network, too."""
+
+
+def _own_trace(transaction: Transaction, verifying: Trace | None, now: float) -> Trace:
+    """Of a submission, of which a copy may have come from the network and is not verified yet."""
+    trace = Trace(OWN, m.Push(transaction, 0), now)
+    if verifying is not None:
+        trace.havers |= verifying.havers
+        trace.copies = [(verifying.peer, verifying.hop, verifying.since), *(verifying.copies or ())]
+    return trace
 
 
 class Core:
@@ -56,7 +64,7 @@ class Core:
         self._now = 0.0
         self._linked: list[int] = []
         self._known = 0
-        self._verifying: dict[TxHash, Verifying] = {}
+        self._verifying: dict[TxHash, Trace] = {}
         self._asking_store: dict[TxHash, list[tuple[int, m.Announced | m.Push]]] = {}
         self._seen = Seen(config.seen_entries)
         self._recent = Recent(config.recent_bytes)
@@ -149,7 +157,7 @@ class Core:
         if tx_hash not in self._seen:
             # A copy that is being verified need not be: this one is known to be good.
             verifying = self._verifying.pop(tx_hash, None)
-            self._accept(m.Push(transaction, 0), verifying, now, own=True)
+            self._accept(_own_trace(transaction, verifying, now))
         else:
             # The network had it first; storing it again only ends its outbox row.
             self._host.store(transaction, 0, own=True)
@@ -217,7 +225,7 @@ class Core:
             return
         if reason is None:
             self._judge_links(verifying)
-            self._accept(verifying.push, verifying, verifying.since, own=False)
+            self._accept(verifying)
             return
         forger = self._reject(verifying.peer, tx_hash, reason, shared=verifying.shared)
         # Others may hold the true one: their word is kept, the forger's is not.
@@ -228,12 +236,12 @@ class Core:
             self.reconciling.refused_from(forger, tx_hash, now)
         self._fetching.forged(tx_hash, forger, now)
 
-    def stored(self, hashes: Iterable[TxHash], now: float) -> None:
+    def stored(self, hashes: Collection[TxHash], now: float) -> None:
         """These are committed."""
         self._now = now
         for tx_hash in hashes:
             self._recent.committed(tx_hash)
-            self.traces.stored(tx_hash, now)
+        self.traces.stored(hashes, now, self._host.unix_ms())
 
     def loaded(self, answer: m.Answer, now: float) -> None:
         """The store's answer to ``Host.load``."""
@@ -286,17 +294,18 @@ class Core:
         self.counters.duplicates += 1
         verifying = self._verifying.get(push.transaction.hash)
         if verifying is None:
-            self.traces.copy(push.transaction.hash, peer, push.hop, self._now)
+            self.traces.copied(push.transaction.hash, peer, push.hop, self._now)
         else:
-            verifying.copies.append((peer, push.hop, self._now))
+            verifying.copied(peer, push.hop, self._now)
 
-    def _check(self, peer: int, push: m.Push, *, shared: bool = False, senders: Collection[int] = ()) -> None:
+    def _check(self, peer: int, push: m.Push) -> Trace:
         tx_hash = push.transaction.hash
         self._fetching.arrived(tx_hash)
-        self._verifying[tx_hash] = Verifying(peer, push, self._now, shared, senders)
+        self._verifying[tx_hash] = trace = Trace(peer, push, self._now)
         self._host.verify(push.transaction)
+        return trace
 
-    def _judge_links(self, verifying: Verifying) -> None:
+    def _judge_links(self, verifying: Trace) -> None:
         """Who was first with a relayed transaction, and who announced it before."""
         push = verifying.push
         if not push.hop:
@@ -305,15 +314,15 @@ class Core:
         for peer, at in self._fetching.announced_at(push.transaction.hash).items():
             self._mesh.announced(peer, verifying.since - at, self._now)
 
-    def _accept(self, push: m.Push, verifying: Verifying | None, since: float, *, own: bool) -> None:
+    def _accept(self, trace: Trace) -> None:
         """It is valid: mark it, pass it on, store it."""
+        push, own = trace.push, trace.peer == OWN
         tx_hash = push.transaction.hash
         hops = 0 if own else min(push.hop + 1, _MOST_HOPS)
         mine = m.Push(push.transaction, hops)
-        havers = {*self._fetching.announcers_of(tx_hash), *(verifying.havers if verifying else ())}
-        trace = self.traces.begin(mine, verifying, self._fetching.asked_for(tx_hash), self._now, self._host.unix_ms())
-        self._seen.add(tx_hash, since)
-        self._fetching.verified(tx_hash)
+        havers = trace.havers | dict.fromkeys(self._fetching.announcers_of(tx_hash), 0)
+        self._seen.add(tx_hash, trace.since)
+        trace.asked = self._fetching.verified(tx_hash)
         self._recent.add(mine)
         self._probing.traffic(self._now)
         lacking = [peer for peer in self._linked if peer not in havers]
@@ -321,6 +330,7 @@ class Core:
         self.counters.synced += was_missing
         if own or not (was_missing and self.reconciling.many_repaired):
             trace.spread = self._spreading.spread(mine, lacking, self._now, 0 if own else push.reach)
+        self.traces.keep(trace, self._now)
         self._host.store(push.transaction, hops, own)
 
     # Transactions that peers speak of.
@@ -398,7 +408,9 @@ class Core:
         swarm = self.swarms.chunk(peer, chunk, self._now)
         if swarm is not None:
             self.counters.received += 1
-            self._check(peer, swarm.push(), shared=swarm.is_listed or len(swarm.senders) > 1, senders=tuple(swarm.senders))
+            trace = self._check(peer, swarm.push())
+            trace.senders = tuple(swarm.senders)
+            trace.shared = swarm.is_listed or len(swarm.senders) > 1
 
     def _reject(self, peer: int, tx_hash: TxHash, reason: str, *, shared: bool) -> int | None:
         """Count it, and blame ``peer`` if it was the only one who sent it; returns who is to blame."""

@@ -153,24 +153,21 @@ class Fetcher:
         wanted = self._wanted.get(tx_hash)
         return tuple(wanted.announcers) if wanted else ()
 
-    def asked_for(self, tx_hash: TxHash) -> Sequence[int]:
-        """Who was asked for it so far."""
-        wanted = self._wanted.get(tx_hash)
-        return wanted.asked_before if wanted else ()
-
     def announced_at(self, tx_hash: TxHash) -> Mapping[int, float]:
         """Who announced it when it was new, and when."""
         wanted = self._wanted.get(tx_hash)
         return wanted.announced_at if wanted else {}
 
-    def verified(self, tx_hash: TxHash) -> None:
-        """It is valid: nothing more to do."""
+    def verified(self, tx_hash: TxHash) -> Sequence[int]:
+        """It is valid: nothing more to do. Returns who was asked for it."""
         wanted = self._wanted.pop(tx_hash, None)
         self.pulled *= 0.98
-        if wanted is not None:
-            if wanted.attempt:
-                self.pulled += 0.02
-            self._release(tx_hash, wanted)
+        if wanted is None:
+            return ()
+        if wanted.attempt:
+            self.pulled += 0.02
+        self._release(tx_hash, wanted)
+        return wanted.asked_before
 
     def forged(self, tx_hash: TxHash, peer: int | None) -> None:
         """What ``peer`` sent did not verify; the others are asked, if there are any. None: nobody can be blamed."""

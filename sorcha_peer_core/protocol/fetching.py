@@ -74,19 +74,15 @@ class Fetching:
         self.whole.arrived(tx_hash)
         self.swarms.arrived(tx_hash)
 
-    def verified(self, tx_hash: TxHash) -> None:
-        """It is valid: nothing more to do."""
-        self.whole.verified(tx_hash)
+    def verified(self, tx_hash: TxHash) -> Sequence[int]:
+        """It is valid: nothing more to do. Returns who was asked for all of it."""
         self.swarms.verified(tx_hash)
+        return self.whole.verified(tx_hash)
 
     def forged(self, tx_hash: TxHash, peer: int | None, now: float) -> None:
         """What came under this hash did not verify: sent by ``peer``, or put together from chunks of several."""
         self.whole.forged(tx_hash, peer)
         self.swarms.forged(tx_hash, peer, now)
-
-    def asked_for(self, tx_hash: TxHash) -> Sequence[int]:
-        """Who was asked for all of it so far."""
-        return self.whole.asked_for(tx_hash)
 
     def announced_at(self, tx_hash: TxHash) -> Mapping[int, float]:
         """Who announced it when it was new, and when."""
