@@ -31,7 +31,10 @@ class DevnetRun:
         self._links = links
 
     def run(self, payloads: Sequence[Sourced], rate: float | None, *, traced: bool = False) -> dict[str, Any]:
-        """Start, publish, wait, collect, stop; returns the report, if ``traced`` with how some of it spread. No process is left, whatever happens."""
+        """Start, publish, wait, collect, stop; returns the report. No process is left, whatever happens.
+
+        ``traced``: the report says how some of the transactions spread.
+        """
         with progress_on_terminal() as stage, self._cluster:
             start_s = self._start(stage)
             publisher, records = self._spread(payloads, rate, stage)

@@ -44,10 +44,8 @@ def rows_of(trace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "origin", f"{trace['origin']}{' (this node)' if trace['hops'] == 0 else ''}"
     yield "created", f"{_clock(trace['created_ms'])} by the clock of its origin"
     if trace["hops"]:
-        yield (
-            "first copy",
-            f"{_clock(trace['first_ms'])}, {trace['hops']} {'hop' if trace['hops'] == 1 else 'hops'} from its origin",
-        )
+        hops = "1 hop" if trace["hops"] == 1 else f"{trace['hops']} hops"
+        yield "first copy", f"{_clock(trace['first_ms'])}, {hops} from its origin"
     else:
         yield "released", _clock(trace["first_ms"])
     shown = len(trace["copies"])
