@@ -47,6 +47,7 @@ def _draw_tree(axes: Any, spread: Mapping[str, Any]) -> None:
     axes.plot(*zip(*where.values(), strict=True), "o", color="black", markersize=3)
     for way, colour in _COLOURS.items():
         axes.plot([], [], color=colour, label=way)
+    axes.margins(x=0.15)
     axes.invert_yaxis()
     axes.set_yticks([])
     axes.set_xlabel("milliseconds from the release")

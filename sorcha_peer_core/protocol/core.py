@@ -18,7 +18,7 @@ from sorcha_peer_core.protocol.recent import Recent
 from sorcha_peer_core.protocol.reconciling import Reconciling
 from sorcha_peer_core.protocol.seen import Seen
 from sorcha_peer_core.protocol.spreading import Spreading
-from sorcha_peer_core.protocol.traces import ANNOUNCE, FETCH, OWN, Trace, Traces
+from sorcha_peer_core.protocol.traces import ANNOUNCE, FETCH, OWN, Trace, Traces, own_trace
 from sorcha_peer_core.protocol.uplink import Uplink
 
 if TYPE_CHECKING:
@@ -33,15 +33,6 @@ _MOST_HOPS = 255
 """Hops are not signed: whatever a peer claims, they stay a small number."""
 _TRAFFIC = frozenset({m.Push, m.Want, m.WantChunks, m.Chunk})
 """What carries transactions, or asks for one; the rest goes on in an idle network, too."""
-
-
-def _own_trace(transaction: Transaction, verifying: Trace | None, now: float) -> Trace:
-    """Of a submission, of which a copy may have come from the network and is not verified yet."""
-    trace = Trace(OWN, m.Push(transaction, 0), now)
-    if verifying is not None:
-        trace.havers |= verifying.havers
-        trace.copies = [(verifying.peer, verifying.hop, verifying.since), *(verifying.copies or ())]
-    return trace
 
 
 class Core:
@@ -157,7 +148,7 @@ class Core:
         if tx_hash not in self._seen:
             # A copy that is being verified need not be: this one is known to be good.
             verifying = self._verifying.pop(tx_hash, None)
-            self._accept(_own_trace(transaction, verifying, now))
+            self._accept(own_trace(transaction, verifying, now))
         else:
             # The network had it first; storing it again only ends its outbox row.
             self._host.store(transaction, 0, own=True)

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from sorcha_peer_core.model.messages import Push
 from sorcha_peer_core.protocol.spreading import NOBODY
 
 if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import TxHash
-    from sorcha_peer_core.model.messages import Push
-    from sorcha_peer_core.model.transaction import Header
+    from sorcha_peer_core.model.transaction import Header, Transaction
 
 Copy = tuple[int, int, float]
 """The peer that sent it, at which hop (0: it is the origin), when. A plain tuple: there is one for every further copy."""
@@ -93,6 +93,15 @@ class Trace:
             self.gifts.append(gift)
         else:
             self.further_gifts += 1
+
+
+def own_trace(transaction: Transaction, verifying: Trace | None, now: float) -> Trace:
+    """Of a submission, of which copies may have come from the network and are not verified yet."""
+    trace = Trace(OWN, Push(transaction, 0), now)
+    if verifying is not None:
+        trace.havers |= verifying.havers
+        trace.copies = [(verifying.peer, verifying.hop, verifying.since), *(verifying.copies or ())]
+    return trace
 
 
 class Traces:
