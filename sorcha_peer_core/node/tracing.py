@@ -42,13 +42,15 @@ class Tracing:
     def view(self, tx_hash: TxHash, name_of: NameOf) -> TraceView | None:
         """The trace of one transaction; None when there is none. ``name_of`` knows what peers call themselves."""
         trace = self.traces.get(tx_hash)
-        return None if trace is None else trace_view(trace, self._met.get, name_of, Stored(monotonic(), time() * 1000))
+        if trace is None:
+            return None
+        return trace_view(trace, self.traces.commit_of(tx_hash), self._met.get, name_of, Stored(monotonic(), time() * 1000))
 
 
-def trace_view(trace: Trace, peer_of: PeerOf, name_of: NameOf, now: Stored) -> TraceView:
-    """``peer_of`` knows the core's peers, ``name_of`` what peers call themselves, ``now`` both clocks."""
+def trace_view(trace: Trace, stored: Stored | None, peer_of: PeerOf, name_of: NameOf, now: Stored) -> TraceView:
+    """``stored`` is its commit, ``peer_of`` knows who the core's peers are, ``name_of`` their names, ``now`` both clocks."""
     # The clock on the wall as it was then: it may have been set since, or the machine may have slept.
-    clock = trace.stored or now
+    clock = stored or now
 
     def after_ms(at: float) -> float:
         return round((at - trace.since) * 1000, 3)
@@ -66,7 +68,7 @@ def trace_view(trace: Trace, peer_of: PeerOf, name_of: NameOf, now: Stored) -> T
         hops=0 if trace.peer == OWN else trace.hop + 1,
         first_ms=round(clock.unix_ms - (clock.at - trace.since) * 1000, 3),
         verified_after_ms=after_ms(trace.verified_at),
-        stored_after_ms=None if trace.stored is None else after_ms(trace.stored.at),
+        stored_after_ms=None if stored is None else after_ms(stored.at),
         copies_received=len(copies) + trace.further_copies,
         copies=[
             CopyView(*named(peer), hop, _way(trace, place, peer), after_ms(at), _others(trace, place, peer, peer_of))

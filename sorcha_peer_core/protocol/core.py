@@ -313,12 +313,15 @@ class Core:
         mine = m.Push(push.transaction, hops)
         havers = trace.havers | dict.fromkeys(self._fetching.announcers_of(tx_hash), 0)
         self._seen.add(tx_hash, trace.since)
-        trace.asked = self._fetching.verified(tx_hash)
+        if asked := self._fetching.verified(tx_hash):
+            trace.asked = asked
         self._recent.add(mine)
         self._probing.traffic(self._now)
         lacking = [peer for peer in self._linked if peer not in havers]
-        trace.missed = was_missing = self.reconciling.arrived(push.transaction, self._now)
-        self.counters.synced += was_missing
+        was_missing = self.reconciling.arrived(push.transaction, self._now)
+        if was_missing:
+            trace.missed = True
+            self.counters.synced += 1
         if own or not (was_missing and self.reconciling.many_repaired):
             trace.spread = self._spreading.spread(mine, lacking, self._now, 0 if own else push.reach)
         self.traces.keep(trace, self._now)

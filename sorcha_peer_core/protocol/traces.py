@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import deque
+from collections.abc import Collection
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -46,7 +47,6 @@ class Trace:
     header: Header
     """Once it is verified."""
     verified_at = 0.0
-    stored: Stored | None = None
     copies: list[Copy] | None = None
     """That came after the first."""
     further_copies = 0
@@ -107,13 +107,17 @@ def own_trace(transaction: Transaction, verifying: Trace | None, now: float) -> 
 class Traces:
     """The traces of at least the last ``items`` verified transactions, and hardly more; none with 0."""
 
-    __slots__ = ("_early", "_items", "_most", "_traces")
+    __slots__ = ("_commits", "_committed", "_early", "_items", "_most", "_traces")
 
     def __init__(self, items: int = 0) -> None:
         self._items = items
         self._most = items + items // 16
         """Then the oldest go, many at a time, which costs less."""
         self._traces: dict[TxHash, Trace] = {}
+        self._commits: deque[tuple[tuple[TxHash, ...], Stored]] = deque()
+        """Searched when somebody wants to know: noting each transaction by itself would cost more than all the rest."""
+        self._committed = 0
+        """Hashes in them."""
         self._early: dict[TxHash, list[Gift]] = {}
         """Chunks of what is not verified yet are passed on already."""
 
@@ -144,13 +148,18 @@ class Traces:
         if trace is not None:
             trace.copied(peer, hop, now)
 
-    def stored(self, hashes: Iterable[TxHash], now: float, unix_ms: float) -> None:
+    def stored(self, hashes: Collection[TxHash], now: float, unix_ms: float) -> None:
         """These are committed."""
-        stored = Stored(now, unix_ms)
-        for tx_hash in hashes:
-            trace = self._traces.get(tx_hash)
-            if trace is not None and trace.stored is None:
-                trace.stored = stored
+        if not self._items:
+            return
+        self._commits.append((tuple(hashes), Stored(now, unix_ms)))
+        self._committed += len(hashes)
+        while self._committed - len(self._commits[0][0]) >= self._most:
+            self._committed -= len(self._commits.popleft()[0])
+
+    def commit_of(self, tx_hash: TxHash) -> Stored | None:
+        """When one of the latest was committed; None when it was not, or too long ago."""
+        return next((stored for hashes, stored in self._commits if tx_hash in hashes), None)
 
     def spared(self, tx_hash: TxHash, peer: int) -> None:
         """``peer`` is not told of it after all."""

@@ -51,7 +51,7 @@ def test_a_copy_that_was_pushed_is_traced_from_its_arrival_to_its_commit(core, h
 
     trace = trace_of(core)
     assert (trace.peer, trace.hop, trace.since, trace.verified_at) == (ANN, 2, 1.0, 1.25)
-    assert trace.stored == (1.5, 5000.0)
+    assert core.traces.commit_of(TX.hash) == (1.5, 5000.0)
     assert ANN not in trace.asked
     assert trace.copies is None
 
@@ -134,6 +134,17 @@ def test_the_latest_are_kept_and_hardly_more():
 
     assert all(traces.get(tx.hash) for tx in transactions[-32:])
     assert traces.get(transactions[0].hash) is None
+
+
+def test_commits_are_remembered_as_long_as_traces():
+    traces = Traces(32)
+
+    for number in range(100):
+        traces.stored([b"%d" % number, b"%d'" % number], float(number), 0.0)
+
+    assert traces.commit_of(b"99'") == (99.0, 0.0)
+    assert traces.commit_of(b"84") == (84.0, 0.0)
+    assert traces.commit_of(b"0") is None
 
 
 def test_where_nothing_is_traced_nothing_is_kept():

@@ -19,8 +19,8 @@ IDS = {1: "aa" * 20, 2: "bb" * 20, 3: "cc" * 20}
 NAMES = {"aa" * 20: "ann"}
 
 
-def view_of(trace: Trace):
-    return trace_view(trace, IDS.get, lambda peer_id: NAMES.get(peer_id, ""), Stored(100.0, 1_000_000.0))
+def view_of(trace: Trace, stored: Stored | None = None):
+    return trace_view(trace, stored, IDS.get, lambda peer_id: NAMES.get(peer_id, ""), Stored(100.0, 1_000_000.0))
 
 
 @pytest.fixture
@@ -31,9 +31,7 @@ def trace() -> Trace:
 
 
 def test_times_count_from_the_first_copy_and_the_clock_is_that_of_the_commit(trace):
-    trace.stored = Stored(10.01, 500_010.0)
-
-    view = view_of(trace)
+    view = view_of(trace, Stored(10.01, 500_010.0))
 
     assert (view.first_ms, view.verified_after_ms, view.stored_after_ms) == (500_000.0, 2.0, 10.0)
     assert view.hops == 2
