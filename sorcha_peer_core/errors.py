@@ -84,6 +84,12 @@ class QueueFull(SubmissionRefused):
     code = "queue_full"
 
 
+class NotTraced(PeerError):
+    """There is no trace of a transaction; the message says whether it is not here, or only its trace is not."""
+
+    code = "not_traced"
+
+
 class StoreError(PeerError):
     """The store could not do what was asked; nothing of the request was committed."""
 

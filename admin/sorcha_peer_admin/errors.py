@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from sorcha_peer_core.errors import PayloadTooLarge, PeerError, QueueFull, StoreError, SubmissionRefused
+from sorcha_peer_core.errors import NotTraced, PayloadTooLarge, PeerError, QueueFull, StoreError, SubmissionRefused
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,8 @@ def status_of(error: PeerError) -> tuple[int, str]:
         return 429, error.code
     if isinstance(error, SubmissionRefused):
         return 400, error.code
+    if isinstance(error, NotTraced):
+        return 404, error.code
     if isinstance(error, StoreError):
         return 503, "store_failed"
     return 500, INTERNAL_CODE

@@ -118,6 +118,27 @@ _SCHEMAS: dict[str, Any] = {
         "created_ms": {"type": "number", "description": "Unix milliseconds, three decimals"},
         "received_ms": {"type": "number", "description": "Unix milliseconds, three decimals"}, "hops": _COUNT,
     }),
+    "Trace": _object({
+        "hash": _HASH, "size": _COUNT, "origin": _TEXT,
+        "created_ms": {"type": "number", "description": "Unix milliseconds, by the origin's clock"},
+        "hops": {"type": "integer", "minimum": 0, "description": "from its origin to here; 0: it was submitted here"},
+        "first_ms": {"type": "number", "description": "Unix milliseconds: the first copy was here, or an own one was released"},
+        "verified_after_ms": {"type": "number", "description": "since first_ms"},
+        "stored_after_ms": _NULLABLE_NUMBER | {"description": "since first_ms; null: not committed yet"},
+        "copies_received": _COUNT, "copies": _list(_ref("Copy")), "passed_on": _list(_ref("PassedOn")),
+        "further_passed_on": _COUNT,
+    }),
+    "Copy": _object({
+        "peer": {"type": "string", "description": "who sent it; empty: its link was over long ago"}, "name": _TEXT,
+        "hop": {"type": "integer", "minimum": 0, "description": "of its sender, as it says; 0: the origin"},
+        "by": {"type": "string", "enum": ["push", "fetch", "sync", "chunks"]}, "at_ms": {"type": "number"},
+        "after_ms": {"type": "number", "description": "since first_ms"},
+        "also_from": _list(_TEXT) | {"description": "others who sent chunks of it"},
+    }),
+    "PassedOn": _object({
+        "peer": _TEXT, "name": _TEXT, "by": {"type": "string", "enum": ["push", "announce", "fetch", "chunks"]},
+        "at_ms": {"type": "number"}, "after_ms": {"type": "number", "description": "since first_ms"},
+    }),
     "BatchLine": _object({"payload_b64": _TEXT, "content_type": _TEXT, "register_id": _TEXT}, "content_type", "register_id"),
     "BatchResult": _object({
         "accepted": _list(_HASH),
@@ -130,6 +151,7 @@ _BYTES = "application/octet-stream"
 _NDJSON = "application/x-ndjson"
 _UNHEALTHY = _answer("It is not; `reasons` says why.", {"allOf": [_ref("Error"), _ref("Health")]})
 _REGISTER_HEADER = {"name": "X-Register-Id", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 64}}
+_HASH_PARAMETER = {"name": "tx_hash", "in": "path", "required": True, "schema": _HASH}
 _NUMBER_HEADER = {"schema": _COUNT}
 _LOG_ANSWER = _answer("One JSON object a line; blank lines keep a followed stream alive.", _ref("LogLine"), _NDJSON)
 
@@ -168,7 +190,10 @@ _PATHS: dict[str, Any] = {
         413, 415, requestBody={"required": True, "content": _content(_NDJSON, _ref("BatchLine"))})},
     "/manage/v1/transactions/{tx_hash}": {"get": _operation("The payload of one transaction",
         {"200": _answer("Byte for byte.", {}, _BYTES)}, 400, 404, 503,
-        parameters=[{"name": "tx_hash", "in": "path", "required": True, "schema": _HASH}])},
+        parameters=[_HASH_PARAMETER])},
+    "/manage/v1/transactions/{tx_hash}/trace": {"get": _operation("The way of one of the latest transactions through this node",
+        {"200": _answer("Whom it came from, and who got it from here.", _ref("Trace"))}, 400, 404, 503,
+        parameters=[_HASH_PARAMETER])},
 }  # fmt: skip
 
 DOCUMENT: dict[str, Any] = {

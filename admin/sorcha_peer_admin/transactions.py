@@ -13,6 +13,7 @@ from sorcha_peer_admin.batch import MAX_BATCH_BYTES, Batch
 from sorcha_peer_admin.errors import peer_error_response
 from sorcha_peer_admin.lines import NDJSON, PAGE_ENTRIES, chunks_of
 from sorcha_peer_admin.parameters import flag_parameter, header_text, number_parameter
+from sorcha_peer_admin.trace import trace_json
 from sorcha_peer_core.errors import PayloadTooLarge, PeerError
 from sorcha_peer_core.model.ids import parse_tx_hash
 from sorcha_peer_core.model.transaction import DEFAULT_CONTENT_TYPE, submission_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from sorcha_peer_admin.follow import Followers
     from sorcha_peer_core.interfaces.service import LogSlice, NodeApi
+    from sorcha_peer_core.model.ids import TxHash
 
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000
@@ -44,6 +46,7 @@ class TransactionRoutes:
         routes.add_url_rule("/transactions", view_func=self.log, methods=["GET"])
         routes.add_url_rule("/transactions/batch", view_func=self.submit_batch, methods=["POST"])
         routes.add_url_rule("/transactions/<tx_hash>", view_func=self.payload, methods=["GET"])
+        routes.add_url_rule("/transactions/<tx_hash>/trace", view_func=self.trace, methods=["GET"])
         return routes
 
     def submit(self) -> tuple[Response, int]:
@@ -90,16 +93,17 @@ class TransactionRoutes:
 
     def payload(self, tx_hash: str) -> Response:
         """The bytes of one transaction, as something to save and never to show."""
-        try:
-            wanted = parse_tx_hash(tx_hash)
-        except ValueError as error:
-            raise BadRequest(str(error)) from None
+        wanted = _hash_of(tx_hash)
         payload = self._node.payload(wanted)
         if payload is None:
             raise NotFound(f"the transaction {wanted.hex()} is not here")
         response = Response(payload, content_type=DEFAULT_CONTENT_TYPE)
         response.headers["Content-Disposition"] = f'attachment; filename="{wanted.hex()}"'
         return response
+
+    def trace(self, tx_hash: str) -> Response:
+        """The way of one transaction through this node."""
+        return jsonify(trace_json(self._node.trace(_hash_of(tx_hash))))
 
     def _read_payload(self) -> bytes:
         most = self._node.max_transaction_bytes
@@ -123,6 +127,13 @@ class TransactionRoutes:
             if limit <= 0:
                 return
             page = self._node.transactions(page.entries[-1].seq, min(limit, PAGE_ENTRIES), register_id)
+
+
+def _hash_of(text: str) -> TxHash:
+    try:
+        return parse_tx_hash(text)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
 
 
 def _ndjson(body: bytes | Iterator[bytes], page: LogSlice) -> Response:

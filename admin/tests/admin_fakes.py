@@ -8,15 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sorcha_peer_core.errors import QueueFull
+from sorcha_peer_core.errors import NotTraced, QueueFull
 from sorcha_peer_core.interfaces.service import (
     AddressView,
+    CopyView,
     Health,
     JobView,
     LogSlice,
     NodeStatus,
+    PassedView,
     PeerView,
     SubmitResult,
+    TraceView,
     Traffic,
 )
 from sorcha_peer_core.model.ids import PeerId, TxHash
@@ -129,6 +132,19 @@ class FakeNode:
 
     def payload(self, tx_hash: TxHash) -> bytes | None:
         return self.payloads.get(tx_hash)
+
+    def trace(self, tx_hash: TxHash) -> TraceView:
+        if tx_hash not in self.payloads:
+            raise NotTraced(f"the transaction {tx_hash.hex()} is not here")
+        return TraceView(
+            tx_hash=tx_hash, size=3, origin=PeerId("ef" * 20), created_ms=1_700_000_000_000.125, hops=2,
+            first_ms=1_700_000_000_001.5, verified_after_ms=0.75, stored_after_ms=2.5, copies_received=2,
+            copies=[
+                CopyView(PeerId("cd" * 20), "ben", 1, "push", 0.0),
+                CopyView(None, "", 3, "chunks", 4.25, also_from=[PeerId("00" * 20)]),
+            ],
+            passed_on=[PassedView(PeerId("00" * 20), "carl", "announce", 0.75)],
+        )  # fmt: skip
 
     def metrics_text(self) -> bytes:
         return b"# TYPE sorcha_peer_count gauge\nsorcha_peer_count 3.0\n"

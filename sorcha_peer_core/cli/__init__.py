@@ -24,6 +24,7 @@ from sorcha_peer_core.cli.simulate import simulate
 from sorcha_peer_core.cli.status import status
 from sorcha_peer_core.cli.submit import submit
 from sorcha_peer_core.cli.tail import tail
+from sorcha_peer_core.cli.trace import trace
 from sorcha_peer_core.errors import ConfigError, PeerError, PluginError
 
 PROGRAM = "sorcha-peer"
@@ -43,7 +44,7 @@ def commands() -> None:
     """A node of a decentralised network in which every node gets every transaction."""
 
 
-for _command in (run, init, identity, devnet, submit, tail, get, status, peers, plugins, ca, simulate):
+for _command in (run, init, identity, devnet, submit, tail, get, trace, status, peers, plugins, ca, simulate):
     commands.add_command(_command)
 
 

@@ -137,6 +137,10 @@ class NodeClient:
         with self._answer("GET", f"/transactions/{tx_hash}") as response:
             yield self._pieces(response)
 
+    def trace(self, tx_hash: str) -> Json:
+        """The way of one transaction through the node."""
+        return self._json("GET", f"/transactions/{tx_hash}/trace")
+
     def _json(self, method: str, path: str, **content: Any) -> Json:
         with self._answer(method, path, **content) as response:
             return _object_of(b"".join(self._pieces(response)), self._url)

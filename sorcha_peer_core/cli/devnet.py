@@ -16,8 +16,10 @@ import click
 
 from sorcha_peer_core.cli.cluster import merged_tables
 from sorcha_peer_core.cli.devnet_publish import distinct
+from sorcha_peer_core.cli.devnet_trace_plot import draw_trace
 from sorcha_peer_core.cli.options import FILE, json_option
 from sorcha_peer_core.cli.payloads import PATH, Form, Sourced, payload_options, read_payloads
+from sorcha_peer_core.cli.simulate_plot import check_plot
 from sorcha_peer_core.config import Config, load_config
 from sorcha_peer_core.errors import PeerError, SubmissionRefused
 from sorcha_peer_core.model.transaction import submission_of
@@ -37,6 +39,14 @@ _MOST_NODES = 500
     "--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Transactions a second; else as fast as they are taken."
 )
 @click.option("--keep", is_flag=True, help="Keep the data directories and say where they are.")
+@click.option(
+    "--trace",
+    "picture",
+    is_flag=False,
+    flag_value="",
+    metavar="[FILE.png]",
+    help="Show how some transactions spread, as text and, with a name, as a picture.",
+)
 @json_option
 @click.option("-c", "--config", "config_file", type=FILE, help="Configuration of all nodes.")
 @click.option("--node-config", "node_configs", type=FILE, multiple=True, help="Further settings for the first, second, ... node.")
@@ -48,6 +58,7 @@ def devnet(  # noqa: PLR0913 - one argument an option
     form: Form,
     rate: float | None,
     keep: bool,
+    picture: str | None,
     as_json: bool,
     config_file: Path | None,
     node_configs: tuple[Path, ...],
@@ -60,6 +71,8 @@ def devnet(  # noqa: PLR0913 - one argument an option
     """
     if len(node_configs) > nodes:
         raise click.UsageError(f"--node-config is given {len(node_configs)} times, but there are only {nodes} nodes")
+    if picture:
+        check_plot(Path(picture), "--trace")
     configs = _configs_of(nodes, config_file, node_configs)
     common = load_config(config_file, os.environ, {})
     given = read_payloads((*publish, *more), form) if publish or more else made_up_payloads()
@@ -71,8 +84,10 @@ def devnet(  # noqa: PLR0913 - one argument an option
     from sorcha_peer_core.cli.devnet_run import DevnetRun
 
     with _interruptible(), _root_directory(keep) as root:
-        report = DevnetRun(root, nodes, configs, links).run(payloads, rate)
+        report = DevnetRun(root, nodes, configs, links).run(payloads, rate, traced=picture is not None)
     _print(report, copies_given, as_json)
+    if picture:
+        draw_trace(report["trace"], Path(picture))
     if not report["complete"]:
         raise PeerError(f"the network is not complete: {'; '.join(_lacks(missing) for missing in report['missing'])}")
     return 0
@@ -167,9 +182,12 @@ def _lacks(missing: Mapping[str, Any]) -> str:
 
 def _print(report: dict[str, Any], copies_given: int, as_json: bool) -> None:
     from sorcha_peer_core.cli.devnet_table import print_report
+    from sorcha_peer_core.cli.devnet_trace import lines_of
     from sorcha_peer_core.cli.tables import print_json
 
     if as_json:
         print_json(report)
     else:
         print_report(report, copies_given)
+        if "trace" in report:
+            click.echo("\n" + "\n".join(lines_of(report["trace"])))

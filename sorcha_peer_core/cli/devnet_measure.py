@@ -80,6 +80,14 @@ def records_of(nodes: Sequence[NodeProcess], before: Sequence[Sample], after: Se
     return [_record_of(*each) for each in zip(nodes, before, after, strict=True)]
 
 
+def trace_at(node: NodeProcess, tx_hash: str) -> Json | None:
+    """The way of one transaction through a node; None when it has no trace of it, or is gone."""
+    try:
+        return node.client.trace(tx_hash)
+    except (NodeUnreachable, Refused):
+        return None
+
+
 def _sample_of(node: NodeProcess) -> Sample:
     try:
         traffic = node.status()["traffic"]

@@ -11,10 +11,11 @@ import gevent
 import psutil
 
 from sorcha_peer_core.cli.cluster import Cluster
-from sorcha_peer_core.cli.devnet_measure import POLL_GENTLY_S, POLL_S, Watch, records_of, samples_of
+from sorcha_peer_core.cli.devnet_measure import POLL_GENTLY_S, POLL_S, Watch, records_of, samples_of, trace_at
 from sorcha_peer_core.cli.devnet_plan import cut_off, most_links
 from sorcha_peer_core.cli.devnet_publish import Publisher
 from sorcha_peer_core.cli.devnet_report import NodeRecord, Run, report_of
+from sorcha_peer_core.cli.devnet_trace import sample_of, spread_of, trace_report
 from sorcha_peer_core.cli.payloads import Sourced
 from sorcha_peer_core.cli.progress import Stages, progress_on_terminal
 from sorcha_peer_core.errors import ConfigError
@@ -29,13 +30,23 @@ class DevnetRun:
         self._cluster = Cluster(root, nodes, configs)
         self._links = links
 
-    def run(self, payloads: Sequence[Sourced], rate: float | None) -> dict[str, Any]:
-        """Start, publish, wait, collect, stop; returns the report. No process is left, whatever happens."""
+    def run(self, payloads: Sequence[Sourced], rate: float | None, *, traced: bool = False) -> dict[str, Any]:
+        """Start, publish, wait, collect, stop; returns the report. No process is left, whatever happens.
+
+        ``traced``: the report says how some of the transactions spread.
+        """
         with progress_on_terminal() as stage, self._cluster:
             start_s = self._start(stage)
             publisher, records = self._spread(payloads, rate, stage)
+            trace = {"trace": self._trace(list(publisher.published))} if traced else {}
         wall_s = time.time() - float(psutil.Process().create_time())
-        return report_of(Run(publisher.published, records, publisher.first_submission_ms, start_s, wall_s))
+        return report_of(Run(publisher.published, records, publisher.first_submission_ms, start_s, wall_s)) | trace
+
+    def _trace(self, hashes: Sequence[str]) -> dict[str, Any]:
+        nodes, sample = self._cluster.nodes, sample_of(hashes)
+        peer_ids = [node.peer_id for node in nodes]
+        spreads = [spread_of(tx_hash, [trace_at(node, tx_hash) for node in nodes], peer_ids) for tx_hash in sample]
+        return trace_report([spread for spread in spreads if spread is not None], len(sample))
 
     def _start(self, stage: Stages) -> float:
         begin, nodes = time.monotonic(), len(self._cluster.nodes)

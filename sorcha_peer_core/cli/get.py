@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from sorcha_peer_core.cli.client import NodeClient
 
 
-def _tx_hash(context: click.Context, parameter: click.Parameter, text: str) -> TxHash:
+def tx_hash_argument(context: click.Context, parameter: click.Parameter, text: str) -> TxHash:
+    """What click makes of HASH."""
     try:
         return parse_tx_hash(text)
     except ValueError as error:
@@ -29,7 +30,7 @@ def _tx_hash(context: click.Context, parameter: click.Parameter, text: str) -> T
 
 
 @click.command()
-@click.argument("tx_hash", metavar="HASH", callback=_tx_hash)
+@click.argument("tx_hash", metavar="HASH", callback=tx_hash_argument)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead of stdout.")
 @asks_node
 def get(client: NodeClient, tx_hash: TxHash, output: Path | None) -> None:

@@ -12,14 +12,14 @@ from sorcha_peer_core.errors import PeerError
 _FORMATS = (".png", ".svg", ".pdf")
 
 
-def check_plot(file: Path) -> None:
-    """Before anything is computed: can it be drawn? Raises PeerError."""
+def check_plot(file: Path, option: str = "--plot") -> None:
+    """Before anything is computed: can it be drawn? ``option`` asks for it. Raises PeerError."""
     if file.suffix not in _FORMATS:
-        raise PeerError(f"--plot {file}: the name ends in one of {', '.join(_FORMATS)}")
+        raise PeerError(f"{option} {file}: the name ends in one of {', '.join(_FORMATS)}")
     if not file.parent.is_dir():
-        raise PeerError(f"--plot {file}: there is no directory {file.parent}")
+        raise PeerError(f"{option} {file}: there is no directory {file.parent}")
     if find_spec("matplotlib") is None:
-        raise PeerError("--plot needs matplotlib, which is not installed: pip install 'sorcha-peer[plot]'")
+        raise PeerError(f"{option} needs matplotlib, which is not installed: pip install 'sorcha-peer[plot]'")
 
 
 def draw_plot(reports: Sequence[Mapping[str, Any]], file: Path) -> None:

@@ -135,6 +135,59 @@ class SubmitResult(NamedTuple):
     """queued | known"""
 
 
+class CopyView(NamedTuple):
+    """One copy of a transaction that came from a peer, as people see it."""
+
+    peer_id: PeerId | None
+    """Who sent it; None when nobody remembers: that link was over long ago."""
+    name: str
+    hop: int
+    """How far from the origin its sender is, as the sender says: 0 is the origin itself."""
+    by: str
+    """push | fetch: it was asked for | sync: asked for after a log or a comparison named it | chunks"""
+    after_ms: float
+    """Since the first copy."""
+    also_from: Sequence[PeerId] = ()
+    """Others who sent some of the chunks."""
+
+
+class PassedView(NamedTuple):
+    """One peer that got a transaction from this node, or heard of it."""
+
+    peer_id: PeerId | None
+    name: str
+    by: str
+    """push | announce: only its hash | fetch: it asked | chunks: it asked for its envelope, chunks follow"""
+    after_ms: float
+    """Since the first copy came."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceView:
+    """The way of one transaction through this node. All times by this node's clock."""
+
+    tx_hash: TxHash
+    size: int
+    origin: PeerId
+    created_ms: float
+    """By the clock of its origin, in Unix milliseconds."""
+    hops: int
+    """From its origin to here; 0: it was submitted here."""
+    first_ms: float
+    """When the first copy was here, or when it was released if it was submitted here; Unix milliseconds."""
+    verified_after_ms: float
+    """Since then; that is when it was passed on."""
+    stored_after_ms: float | None
+    """Until it was committed; None: not yet."""
+    copies_received: int
+    """Also those that are too many for ``copies``."""
+    copies: Sequence[CopyView]
+    """In the order in which they came; a payload in chunks is one."""
+    passed_on: Sequence[PassedView]
+    further_passed_on: int = 0
+    """How often else; too many for ``passed_on``."""
+
+
 class LogSlice(NamedTuple):
     """Lines of the arrival log, and where the log begins now (a reader further back has a gap)."""
 
@@ -205,6 +258,13 @@ class NodeApi(Protocol):
 
     def payload(self, tx_hash: TxHash) -> bytes | None:
         """The payload of a transaction that is stored or queued here."""
+
+    def trace(self, tx_hash: TxHash) -> TraceView:
+        """Whom a transaction came from, and who got it from here.
+
+        Raises:
+            NotTraced: it is not here, waits for its release, or is not one of the latest any more. The message says which.
+        """
 
     def metrics_text(self) -> bytes:
         """All metrics in Prometheus' text format 0.0.4."""

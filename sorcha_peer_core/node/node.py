@@ -14,8 +14,8 @@ from gevent.event import Event as Signal
 
 from sorcha_peer_core.builtin import plugin as builtin_plugin
 from sorcha_peer_core.config import Config, Section
-from sorcha_peer_core.errors import StoreError
-from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, SubmitResult
+from sorcha_peer_core.errors import NotTraced, StoreError
+from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, SubmitResult, TraceView
 from sorcha_peer_core.interfaces.transport import CertifiedElsewhere, TransportContext
 from sorcha_peer_core.model.events import StateChanged
 from sorcha_peer_core.model.messages import Peers
@@ -24,6 +24,7 @@ from sorcha_peer_core.node.choice import Choice, choose
 from sorcha_peer_core.node.classic import ClassicServices, classic_services
 from sorcha_peer_core.node.parts import Ground, Parts, assemble
 from sorcha_peer_core.node.report import Report
+from sorcha_peer_core.node.tracing import TRACED
 from sorcha_peer_core.plugin_manager import PluginManager
 from sorcha_peer_core.protocol.breaker import BreakerConfig
 from sorcha_peer_core.services.bootstrap_sources import ASK_INTERVAL_S, bootstrap_entries
@@ -325,6 +326,22 @@ class Node:
     def payload(self, tx_hash: TxHash) -> bytes | None:
         """The payload of a transaction that is stored or queued here."""
         return self._store_thread.call(self._assembled.ground.store.payload, tx_hash)
+
+    def trace(self, tx_hash: TxHash) -> TraceView:
+        """Whom a transaction came from, and who got it from here. Raises NotTraced, saying why there is no trace."""
+        parts = self._assembled
+        view = parts.tracing.view(tx_hash, self._report.name_of)
+        if view is not None:
+            return view
+        store = parts.ground.store
+        if self._store_thread.call(store.known, [tx_hash]):
+            raise NotTraced(
+                f"the transaction {tx_hash.hex()} is here, but no longer traced: "
+                f"a node keeps traces of the latest {TRACED:,} since it started"
+            )
+        if self._store_thread.call(store.payload, tx_hash) is not None:
+            raise NotTraced(f"the transaction {tx_hash.hex()} waits in the queue for its release; its trace begins then")
+        raise NotTraced(f"the transaction {tx_hash.hex()} is not here")
 
     def metrics_text(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -16,6 +16,7 @@ from sorcha_peer_core.model.messages import DialBack, DialledBack
 from sorcha_peer_core.model.peer import parse_bootstrap
 from sorcha_peer_core.node.knobs import core_config
 from sorcha_peer_core.node.own_address import OwnAddress, own_address
+from sorcha_peer_core.node.tracing import Tracing
 from sorcha_peer_core.protocol.core import Core
 from sorcha_peer_core.protocol.discovery import Discovery
 from sorcha_peer_core.protocol.discovery_host import DiscoveryConfig
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from sorcha_peer_core.services.identity import Identity
     from sorcha_peer_core.services.native import NativeThread
     from sorcha_peer_core.services.pace import Pace
+    from sorcha_peer_core.services.peer_link import PeerLink
     from sorcha_peer_core.services.supervisor import Supervisor
     from sorcha_peer_core.services.tls.modes import Protection
 
@@ -86,6 +88,7 @@ class Parts:
     discovery: DiscoveryService
     schedule: Schedule
     address: OwnAddress
+    tracing: Tracing
 
 
 def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressResolver], stored: Callable[[Done], None]) -> Parts:
@@ -108,7 +111,8 @@ def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressReso
     rules = TransactionRules(config.node.network_id, config.transaction_distribution.max_transaction_bytes)
     verifier = Verifier(rules, ground.crypto_thread, driver.verified)
     storage = Storage(ground.store, store_thread, ground.events, carried_out)
-    driver.attach(Core(core_config(config), driver, strategy, found, ground.rng), storage, verifier)
+    tracing = Tracing()
+    driver.attach(Core(core_config(config), driver, strategy, found, ground.rng, tracing.traces), storage, verifier)
     driver.last_seq = ground.store.totals()[1]
     driver.cursors.update(store_thread.call(ground.store.cursors))
     links = Links(
@@ -133,14 +137,25 @@ def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressReso
     )
     discovery = _discovery(ground, strategy, links)
     address = own_address(ground, resolvers, own, links)
-    parts = Parts(ground, found, own, driver, verifier, storage, links, outbox, discovery, Schedule(), address)
-    ground.pace.on_recovered = discovery.hurry
-    links.on_linked, links.on_unlinked, links.newcomers = discovery.linked, discovery.unlinked, discovery.newcomers
-    links.coming, links.visits.on_turned_away = discovery.coming, discovery.knocked
-    discovery.rtt_of_link = lambda peer: driver.core.rtt_s(peer.index)
-    discovery.on_change = lambda: _peers_changed(parts)
-    address.service.on_moved = discovery.hurry
+    parts = Parts(ground, found, own, driver, verifier, storage, links, outbox, discovery, Schedule(), address, tracing)
+    _introduce(parts)
     return parts
+
+
+def _introduce(parts: Parts) -> None:
+    """Have the parts hear of each other's news."""
+    links, discovery, tracing = parts.links, parts.discovery, parts.tracing
+
+    def linked(peer: PeerLink) -> None:
+        tracing.linked(peer)
+        discovery.linked(peer)
+
+    parts.ground.pace.on_recovered = discovery.hurry
+    links.on_linked, links.on_unlinked, links.newcomers = linked, discovery.unlinked, discovery.newcomers
+    links.coming, links.visits.on_turned_away = discovery.coming, discovery.knocked
+    discovery.rtt_of_link = lambda peer: parts.driver.core.rtt_s(peer.index)
+    discovery.on_change = lambda: _peers_changed(parts)
+    parts.address.service.on_moved = discovery.hurry
 
 
 def _peers_changed(parts: Parts) -> None:

@@ -13,6 +13,7 @@ from sorcha_peer_core.interfaces.service import NodeStatus, PeerView, Traffic
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sorcha_peer_core.model.ids import PeerId
     from sorcha_peer_core.model.peer import Endpoint
     from sorcha_peer_core.node.parts import Parts
     from sorcha_peer_core.protocol.member import Member
@@ -81,6 +82,11 @@ class Report:
         """All known peers, linked ones first."""
         views = [self._view(member) for member in self._parts.discovery.members]
         return sorted(views, key=lambda view: (view.status != "linked", view.peer_id))
+
+    def name_of(self, peer_id: PeerId) -> str:
+        """What a known peer calls itself; empty for one that is not known any more."""
+        member = self._parts.discovery.members.get(peer_id)
+        return member.record.name if member else ""
 
     def flaws(self) -> list[str]:
         """What keeps the node from doing its work, in words."""

@@ -32,11 +32,10 @@ class AnnounceQueue:
             else:
                 waiting[peer] = {item.hash: item}
 
-    def heard(self, peer: int, tx_hash: TxHash) -> None:
-        """``peer`` has it already and need not be told."""
+    def heard(self, peer: int, tx_hash: TxHash) -> bool:
+        """``peer`` has it already and need not be told; returns whether it was about to be."""
         items = self._waiting.get(peer)
-        if items is not None:
-            items.pop(tx_hash, None)
+        return items is not None and items.pop(tx_hash, None) is not None
 
     def forget(self, peer: int) -> None:
         """It is no longer linked."""

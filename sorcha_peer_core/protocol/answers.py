@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.chunks import chunk_list
 from sorcha_peer_core.protocol.host import Host, Priority
+from sorcha_peer_core.protocol.traces import CHUNKS, FETCH
 from sorcha_peer_core.protocol.uplink import ENVELOPE_BYTES
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Answers:
         recent: Recent,
         uplink: Uplink,
         swarms: Swarms,
-        told: Callable[[int, TxHash], None],
+        gave: Callable[[int, TxHash, str], None],
     ) -> None:
         self._config = config
         self._host = host
@@ -42,8 +43,8 @@ class Answers:
         self._swarms = swarms
         """What is on its way in is passed on piece by piece."""
         self._lists: OrderedDict[TxHash, bytes] = OrderedDict()
-        self._told = told
-        """Called when a peer is sent a transaction, so that it is not announced to it as well."""
+        self._gave = gave
+        """Called when a peer is sent a transaction, with how: whole, or its envelope first."""
         self.reach = 0
         """How many peers this node is linked to."""
 
@@ -77,6 +78,7 @@ class Answers:
         if push is not None:
             self._send_list(peer, push)
         elif envelope is not None:
+            self._gave(peer, want.hash, CHUNKS)
             self._host.send(peer, envelope._replace(hop=envelope.hop + 1, reach=self.reach), Priority.ANSWER)
         else:
             self._host.load(m.LoadChunks(peer, want))
@@ -112,7 +114,7 @@ class Answers:
     def _send_whole(self, peer: int, push: m.Push) -> None:
         # Not swarm_min_bytes: peers may be configured otherwise than this node.
         if len(push.transaction.payload) <= self._config.whole_max_bytes:
-            self._told(peer, push.transaction.hash)
+            self._gave(peer, push.transaction.hash, FETCH)
             self._uplink.spent(len(push.transaction.payload) + ENVELOPE_BYTES)
             self._host.send(peer, push._replace(reach=self.reach), Priority.ANSWER)
         else:
@@ -130,6 +132,7 @@ class Answers:
         hashes = self._list_of(tx) if tx.header.chunk_root else b""
         chunks = m.ChunkList(tx.hash, tx.header, tx.header_bytes, tx.signature, hashes, push.hop, self.reach)
         self._uplink.spent(len(hashes) + ENVELOPE_BYTES)
+        self._gave(peer, tx.hash, CHUNKS)
         self._host.send(peer, chunks, Priority.ANSWER)
 
     def _list_of(self, transaction: Transaction) -> bytes:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.transaction import Transaction
 from sorcha_peer_core.protocol.answers import Answers
 from sorcha_peer_core.protocol.config import CoreConfig
+from sorcha_peer_core.protocol.counters import Counters
 from sorcha_peer_core.protocol.fetching import Fetching
 from sorcha_peer_core.protocol.host import Host
 from sorcha_peer_core.protocol.mesh_links import MeshLinks
@@ -18,8 +18,8 @@ from sorcha_peer_core.protocol.recent import Recent
 from sorcha_peer_core.protocol.reconciling import Reconciling
 from sorcha_peer_core.protocol.seen import Seen
 from sorcha_peer_core.protocol.spreading import Spreading
+from sorcha_peer_core.protocol.traces import ANNOUNCE, FETCH, OWN, Trace, Traces, own_trace
 from sorcha_peer_core.protocol.uplink import Uplink
-from sorcha_peer_core.protocol.verifying import Verifying
 
 if TYPE_CHECKING:
     from random import Random
@@ -27,19 +27,6 @@ if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.filter import HashFilter
     from sorcha_peer_core.interfaces.strategy import Strategy
     from sorcha_peer_core.model.ids import TxHash
-
-
-@dataclass(slots=True)
-class Counters:
-    """What happened since the start."""
-
-    received: int = 0
-    """Copies of transactions that peers sent, chunked ones counted once."""
-    duplicates: int = 0
-    """Of those, how many were here or on their way."""
-    rejected: int = 0
-    synced: int = 0
-    """Transactions that only a peer's log or a comparison brought."""
 
 
 _MOST_HOPS = 255
@@ -51,7 +38,15 @@ _TRAFFIC = frozenset({m.Push, m.Want, m.WantChunks, m.Chunk})
 class Core:
     """The protocol of one node. All methods return at once; ``now`` is monotonic seconds and never goes back."""
 
-    def __init__(self, config: CoreConfig, host: Host, strategy: Strategy, hash_filter: HashFilter, rng: Random) -> None:
+    def __init__(
+        self,
+        config: CoreConfig,
+        host: Host,
+        strategy: Strategy,
+        hash_filter: HashFilter,
+        rng: Random,
+        traces: Traces | None = None,
+    ) -> None:
         self._config = config
         self._host = host
         self._strategy = strategy
@@ -60,10 +55,11 @@ class Core:
         self._now = 0.0
         self._linked: list[int] = []
         self._known = 0
-        self._verifying: dict[TxHash, Verifying] = {}
+        self._verifying: dict[TxHash, Trace] = {}
         self._asking_store: dict[TxHash, list[tuple[int, m.Announced | m.Push]]] = {}
         self._seen = Seen(config.seen_entries)
         self._recent = Recent(config.recent_bytes)
+        self.traces = Traces() if traces is None else traces
         self._mesh = MeshLinks(config, host)
         self._probing = Probing(config, host, rng)
         uplink = Uplink(config.uplink_bytes_per_s)
@@ -77,7 +73,7 @@ class Core:
             gave_up=self._gave_up,
         )
         self.swarms = self._fetching.swarms
-        self._answers = Answers(config, host, self._recent, uplink, self.swarms, self._spreading.heard)
+        self._answers = Answers(config, host, self._recent, uplink, self.swarms, self._gave)
         self.reconciling = Reconciling(config, host, rng, consider=self._consider, fetching=lambda: len(self._fetching))
         self.counters = Counters()
         self._handlers: dict[type, Callable[[int, Any], None]] = {
@@ -152,7 +148,7 @@ class Core:
         if tx_hash not in self._seen:
             # A copy that is being verified need not be: this one is known to be good.
             verifying = self._verifying.pop(tx_hash, None)
-            self._accept(m.Push(transaction, 0), verifying.havers if verifying else {}, now, own=True)
+            self._accept(own_trace(transaction, verifying, now))
         else:
             # The network had it first; storing it again only ends its outbox row.
             self._host.store(transaction, 0, own=True)
@@ -188,7 +184,10 @@ class Core:
         self._view_changed()
         self._fetching.link_up(peer)
         # What was spread before this link came up and is not in the log before it is read would miss both.
-        self._spreading.announce_to(peer, self._recent.uncommitted())
+        uncommitted = self._recent.uncommitted()
+        self._spreading.announce_to(peer, uncommitted)
+        for push in uncommitted:
+            self.traces.given(push.transaction.hash, peer, ANNOUNCE, now)
         self.reconciling.link_up(peer, cursor, now)
         self._probing.link_up(peer, now)
 
@@ -217,7 +216,7 @@ class Core:
             return
         if reason is None:
             self._judge_links(verifying)
-            self._accept(verifying.push, verifying.havers, verifying.since, own=False)
+            self._accept(verifying)
             return
         forger = self._reject(verifying.peer, tx_hash, reason, shared=verifying.shared)
         # Others may hold the true one: their word is kept, the forger's is not.
@@ -228,11 +227,12 @@ class Core:
             self.reconciling.refused_from(forger, tx_hash, now)
         self._fetching.forged(tx_hash, forger, now)
 
-    def stored(self, hashes: Iterable[TxHash], now: float) -> None:
+    def stored(self, hashes: Collection[TxHash], now: float) -> None:
         """These are committed."""
         self._now = now
         for tx_hash in hashes:
             self._recent.committed(tx_hash)
+        self.traces.stored(hashes, now, self._host.unix_ms())
 
     def loaded(self, answer: m.Answer, now: float) -> None:
         """The store's answer to ``Host.load``."""
@@ -261,7 +261,7 @@ class Core:
             return
         since = self._here_since(peer, tx_hash, header.payload_size)
         if since is not None:
-            self.counters.duplicates += 1
+            self._count_duplicate(peer, push)
             if push.hop:
                 self._mesh.duplicate(peer, tx_hash, self._now - since, self._now)
         elif self._filter.definitely_new(tx_hash, header.created_ms):
@@ -273,7 +273,7 @@ class Core:
         """When the first copy came, None when there is none; ``peer`` has it too."""
         since = self._seen.arrived_at(tx_hash)
         if since is not None:
-            self._spreading.heard(peer, tx_hash)
+            self._has(peer, tx_hash)
             return since
         verifying = self._verifying.get(tx_hash)
         if verifying is None:
@@ -281,13 +281,22 @@ class Core:
         verifying.havers.setdefault(peer, size)
         return verifying.since
 
-    def _check(self, peer: int, push: m.Push, *, shared: bool = False) -> None:
+    def _count_duplicate(self, peer: int, push: m.Push) -> None:
+        self.counters.duplicates += 1
+        verifying = self._verifying.get(push.transaction.hash)
+        if verifying is None:
+            self.traces.copied(push.transaction.hash, peer, push.hop, self._now)
+        else:
+            verifying.copied(peer, push.hop, self._now)
+
+    def _check(self, peer: int, push: m.Push) -> Trace:
         tx_hash = push.transaction.hash
         self._fetching.arrived(tx_hash)
-        self._verifying[tx_hash] = Verifying(peer, push, self._now, shared)
+        self._verifying[tx_hash] = trace = Trace(peer, push, self._now)
         self._host.verify(push.transaction)
+        return trace
 
-    def _judge_links(self, verifying: Verifying) -> None:
+    def _judge_links(self, verifying: Trace) -> None:
         """Who was first with a relayed transaction, and who announced it before."""
         push = verifying.push
         if not push.hop:
@@ -296,21 +305,26 @@ class Core:
         for peer, at in self._fetching.announced_at(push.transaction.hash).items():
             self._mesh.announced(peer, verifying.since - at, self._now)
 
-    def _accept(self, push: m.Push, havers: dict[int, int], since: float, *, own: bool) -> None:
+    def _accept(self, trace: Trace) -> None:
         """It is valid: mark it, pass it on, store it."""
+        push, own = trace.push, trace.peer == OWN
         tx_hash = push.transaction.hash
         hops = 0 if own else min(push.hop + 1, _MOST_HOPS)
         mine = m.Push(push.transaction, hops)
-        havers = havers | dict.fromkeys(self._fetching.announcers_of(tx_hash), 0)
-        self._seen.add(tx_hash, since)
-        self._fetching.verified(tx_hash)
+        havers = trace.havers | dict.fromkeys(self._fetching.announcers_of(tx_hash), 0)
+        self._seen.add(tx_hash, trace.since)
+        if asked := self._fetching.verified(tx_hash):
+            trace.asked = asked
         self._recent.add(mine)
         self._probing.traffic(self._now)
         lacking = [peer for peer in self._linked if peer not in havers]
         was_missing = self.reconciling.arrived(push.transaction, self._now)
-        self.counters.synced += was_missing
+        if was_missing:
+            trace.missed = True
+            self.counters.synced += 1
         if own or not (was_missing and self.reconciling.many_repaired):
-            self._spreading.spread(mine, lacking, self._now, 0 if own else push.reach)
+            trace.spread = self._spreading.spread(mine, lacking, self._now, 0 if own else push.reach)
+        self.traces.keep(trace, self._now)
         self._host.store(push.transaction, hops, own)
 
     # Transactions that peers speak of.
@@ -332,7 +346,7 @@ class Core:
             if self._seen.arrived_at(item.hash) is None:
                 unseen.append(item)
             else:
-                self._spreading.heard(peer, item.hash)
+                self._has(peer, item.hash)
         return unseen
 
     def _consider(self, peer: int, items: Sequence[m.Announced], *, at_once: bool) -> list[TxHash]:
@@ -368,16 +382,18 @@ class Core:
                 self._seen.add(tx_hash, 0.0)
                 self._fetching.verified(tx_hash)
                 self.reconciling.here(tx_hash, self._now)
-                self.counters.duplicates += sum(isinstance(what, m.Push) for _, what in asking)
-                continue
             for peer, what in asking:
-                self._on_unknown(peer, tx_hash, what)
+                if tx_hash not in answer.known:
+                    self._on_unknown(peer, tx_hash, what)
+                elif isinstance(what, m.Push):
+                    self._count_duplicate(peer, what)
 
     def _on_unknown(self, peer: int, tx_hash: TxHash, what: m.Announced | m.Push) -> None:
         """The store does not have it; it may have come while the store was asked."""
         size = what.size if isinstance(what, m.Announced) else what.transaction.header.payload_size
         if self._here_since(peer, tx_hash, size) is not None:
-            self.counters.duplicates += isinstance(what, m.Push)
+            if isinstance(what, m.Push):
+                self._count_duplicate(peer, what)
         elif isinstance(what, m.Push):
             self._check(peer, what)
         elif peer in self._linked:
@@ -395,7 +411,9 @@ class Core:
         swarm = self.swarms.chunk(peer, chunk, self._now)
         if swarm is not None:
             self.counters.received += 1
-            self._check(peer, swarm.push(), shared=swarm.is_listed or len(swarm.senders) > 1)
+            trace = self._check(peer, swarm.push())
+            trace.senders = tuple(swarm.senders)
+            trace.shared = swarm.is_listed or len(swarm.senders) > 1
 
     def _reject(self, peer: int, tx_hash: TxHash, reason: str, *, shared: bool) -> int | None:
         """Count it, and blame ``peer`` if it was the only one who sent it; returns who is to blame."""
@@ -404,6 +422,17 @@ class Core:
             return None
         self._host.rejected(peer, tx_hash, reason)
         return peer
+
+    # What peers have got.
+
+    def _has(self, peer: int, tx_hash: TxHash) -> None:
+        if self._spreading.heard(peer, tx_hash):
+            self.traces.spared(tx_hash, peer)
+
+    def _gave(self, peer: int, tx_hash: TxHash, how: str) -> None:
+        if how == FETCH:
+            self._has(peer, tx_hash)
+        self.traces.given(tx_hash, peer, how, self._now)
 
     def _gave_up(self, tx_hash: TxHash) -> None:
         self.reconciling.gave_up(tx_hash, self._now)

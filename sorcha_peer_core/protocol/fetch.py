@@ -22,7 +22,7 @@ _WANT_FRAME_ITEMS = 64
 class _Wanted:
     """One hash that is not here yet."""
 
-    __slots__ = ("announced_at", "announcers", "asked", "attempt", "fruitless", "here", "lates", "ready")
+    __slots__ = ("announced_at", "announcers", "asked", "asked_before", "attempt", "fruitless", "here", "lates", "ready")
 
     def __init__(self) -> None:
         self.announcers: dict[int, int] = {}
@@ -30,6 +30,8 @@ class _Wanted:
         self.announced_at: dict[int, float] = {}
         """When each of them said so, of those that said so when it was new."""
         self.asked: int | None = None
+        self.asked_before: tuple[int, ...] = ()
+        """All who were asked, ``asked`` included."""
         self.attempt = 0
         """Grows with every question: tells a stale timer from the one that counts."""
         self.fruitless = 0
@@ -156,14 +158,16 @@ class Fetcher:
         wanted = self._wanted.get(tx_hash)
         return wanted.announced_at if wanted else {}
 
-    def verified(self, tx_hash: TxHash) -> None:
-        """It is valid: nothing more to do."""
+    def verified(self, tx_hash: TxHash) -> Sequence[int]:
+        """It is valid: nothing more to do. Returns who was asked for it."""
         wanted = self._wanted.pop(tx_hash, None)
         self.pulled *= 0.98
-        if wanted is not None:
-            if wanted.attempt:
-                self.pulled += 0.02
-            self._release(tx_hash, wanted)
+        if wanted is None:
+            return ()
+        if wanted.attempt:
+            self.pulled += 0.02
+        self._release(tx_hash, wanted)
+        return wanted.asked_before
 
     def forged(self, tx_hash: TxHash, peer: int | None) -> None:
         """What ``peer`` sent did not verify; the others are asked, if there are any. None: nobody can be blamed."""
@@ -253,6 +257,8 @@ class Fetcher:
                 continue
             size = wanted.announcers[peer]
             wanted.asked = peer
+            if peer not in wanted.asked_before:
+                wanted.asked_before += (peer,)
             window.asked[tx_hash] = size
             window.asked_bytes += size
             self._await_answer(tx_hash, wanted)

@@ -74,10 +74,10 @@ class Fetching:
         self.whole.arrived(tx_hash)
         self.swarms.arrived(tx_hash)
 
-    def verified(self, tx_hash: TxHash) -> None:
-        """It is valid: nothing more to do."""
-        self.whole.verified(tx_hash)
+    def verified(self, tx_hash: TxHash) -> Sequence[int]:
+        """It is valid: nothing more to do. Returns who was asked for all of it."""
         self.swarms.verified(tx_hash)
+        return self.whole.verified(tx_hash)
 
     def forged(self, tx_hash: TxHash, peer: int | None, now: float) -> None:
         """What came under this hash did not verify: sent by ``peer``, or put together from chunks of several."""

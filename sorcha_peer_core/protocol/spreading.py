@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sorcha_peer_core.interfaces.strategy import Strategy, View
+from sorcha_peer_core.interfaces.strategy import Spread, Strategy, View
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.protocol.announce import AnnounceQueue
 from sorcha_peer_core.protocol.host import Host, Priority
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sorcha_peer_core.protocol.config import CoreConfig
     from sorcha_peer_core.protocol.mesh_links import MeshLinks
     from sorcha_peer_core.protocol.uplink import Uplink
+
+NOBODY = Spread((), (), 0.0)
+"""Where there is nobody to pass it on to."""
 
 
 class Spreading:
@@ -70,15 +73,15 @@ class Spreading:
         """It need not be told any more."""
         self._queue.forget(peer)
 
-    def spread(self, push: m.Push, peers: Sequence[int], now: float, reach: int = 0) -> None:
-        """Pass on a verified transaction to those of ``peers`` that the strategy names; hop 0 is an own one.
+    def spread(self, push: m.Push, peers: Sequence[int], now: float, reach: int = 0) -> Spread:
+        """Pass on a verified transaction to those of ``peers`` that the strategy names, and say who; hop 0 is an own one.
 
         ``reach``: how many peers it was sent from, as whoever sent it says; 0 when it does not.
         """
         size = len(push.transaction.payload)
         self._uplink.passed(size, now)
         if not peers:
-            return
+            return NOBODY
         view = View(peers, self._linked, self._known, reach, self._mesh.takers(peers), self._uplink.use)
         if push.hop == 0:
             spread, priority = self._strategy.originate(view, size, self._rng), Priority.OWN
@@ -93,6 +96,7 @@ class Spreading:
         if spread.announce:
             after_s = max(spread.announce_after_s, self.batches_apart_s)
             self._announce(m.Announced(push.transaction.hash, size), spread.announce, after_s)
+        return spread
 
     def _far_first(self, peers: Sequence[int]) -> Sequence[int]:
         """Many pushes leave one after the other: whoever is far away must not have to wait for it as well."""

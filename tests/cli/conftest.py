@@ -100,6 +100,7 @@ class FakeApi:
     def __init__(self) -> None:
         self.url = ""
         self.payloads: list[bytes] = []
+        self.traces: dict[str, dict[str, object]] = {}
         self.peers: list[dict[str, object]] = [PEER]
         self.max_bytes = 1000
         self.oldest_seq = 1
@@ -178,6 +179,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send_chunked([b"\n", body])
             else:
                 self._send(200, body)
+        elif path.endswith("/trace"):
+            digits = path.split("/")[2]
+            found = self.api.traces.get(digits)
+            self._answer(*((200, found) if found else (404, error("not_traced", f"the transaction {digits} is not here"))))
         else:
             self._answer_payload(path.rpartition("/")[2])
 

@@ -1,0 +1,18 @@
+"""What a Core counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened since the start."""
+
+    received: int = 0
+    """Copies of transactions that peers sent, chunked ones counted once."""
+    duplicates: int = 0
+    """Of those, how many were here or on their way."""
+    rejected: int = 0
+    synced: int = 0
+    """Transactions that only a peer's log or a comparison brought."""
