@@ -29,12 +29,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-long lint format protos bench clean
+.PHONY: help demo run test test-long lint format protos bench bench-compare clean
 
 help: ## show this list
 	@echo "Sorcha Peer. Usage: make TARGET"
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
 	@echo
 	@echo "PYTHON=python3.12 chooses the interpreter (3.11 or later); NODES=8 the size of the demo's network."
 
@@ -68,6 +68,9 @@ bench: $(VENV)/installed ## networks of 5, 10 and 20 nodes, each transport, find
 	$(BIN)/python benchmarks/transports.py
 	$(BIN)/python benchmarks/discovery.py
 	$(BIN)/python benchmarks/memory.py
+
+bench-compare: $(VENV)/installed ## this revision against REV=... (else HEAD~1) and against the figures that are written down
+	$(BIN)/python benchmarks/compare.py $(or $(REV),HEAD~1)
 
 clean: ## remove the environments and everything generated, never a node's data
 	rm -rf $(VENV) $(PROTOS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from time import monotonic
 
 import gevent
 import pytest
+from far_relay import far_away
 from fuzz_parts import Footprint
-from gevent import socket
-from gevent.queue import Queue
-from gevent.server import StreamServer
 from link_parts import Side, wait_until_linked
 from service_parts import NETWORK_ID, identities, identity_of, record_of, wait_until
 from tls_worlds import TRANSPORTS
@@ -95,51 +92,16 @@ def test_many_looks_leave_nothing_behind(real_side: MakeSide):
     assert (alice.driver.ups, bob.driver.ups, alice.events, bob.events) == (0, 0, [], [])
 
 
-@contextmanager
-def long_way_to(endpoint: Endpoint) -> Iterator[Endpoint]:
-    """The same listener from far away: every byte takes its time, in both directions, and none overtakes another."""
-
-    def carry(source: socket.socket, sink: socket.socket) -> None:
-        under_way: Queue[tuple[float, bytes]] = Queue()
-        deliver = gevent.spawn(hand_over, under_way, sink)
-        with suppress(OSError):
-            while data := source.recv(65_536):
-                under_way.put((monotonic() + ONE_WAY_S, data))
-        under_way.put((monotonic() + ONE_WAY_S, b""))
-        deliver.join()
-
-    def hand_over(under_way: Queue[tuple[float, bytes]], sink: socket.socket) -> None:
-        with sink, suppress(OSError):
-            for due_s, data in iter(under_way.get, None):
-                gevent.sleep(max(0.0, due_s - monotonic()))
-                if not data:
-                    return
-                sink.sendall(data)
-
-    def serve(connection: socket.socket, _address: object) -> None:
-        gevent.sleep(2 * ONE_WAY_S)
-        with socket.create_connection((endpoint.host, endpoint.port)) as listener:
-            for end in (connection, listener):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            gevent.joinall([gevent.spawn(carry, connection, listener), gevent.spawn(carry, listener, connection)])
-
-    server = StreamServer(("127.0.0.1", 0), serve)
-    server.start()
-    try:
-        yield endpoint._replace(port=server.server_port)
-    finally:
-        server.stop(timeout=0.1)
-
-
 def test_the_round_trip_of_a_look_is_that_of_the_network_whatever_the_transport_does(real_side: MakeSide):
     alice, bob = real_side(0), real_side(1)
     alice.links._reaching._rung_timeout_s = lambda: 5.0
 
     rtts_s = []
-    with long_way_to(bob.endpoint) as far_away:
+    with far_away((bob.endpoint.host, bob.endpoint.port), ONE_WAY_S) as (_, port):
+        seen_from_afar = bob.endpoint._replace(port=port)
         # A machine that is busy makes one of them longer; that each of them is makes it the transport.
         while len(rtts_s) < 5 and min(rtts_s, default=1.0) > 3 * ONE_WAY_S:
-            rtts_s.append(alice.links.look([far_away], bob.peer_id, timeout_s=10.0).rtt_s)
+            rtts_s.append(alice.links.look([seen_from_afar], bob.peer_id, timeout_s=10.0).rtt_s)
 
     assert 2 * ONE_WAY_S <= min(rtts_s) < 3 * ONE_WAY_S
 
