@@ -29,7 +29,7 @@ from sorcha_peer_core.errors import PeerError
 CONFIG = {"communication": {"transports": ["grpcstream"]}, "store": {"url": "memory://"}}
 """The least that a node needs: one transport, nothing on disk. Links are encrypted, as they are by default."""
 LIMIT_S = 300.0
-_PAUSE_S = 0.05
+_PAUSE_S = 0.2
 _ASKED_AT_A_TIME = 4
 """What asking costs is part of what is measured: only a few nodes are asked at a time, and none again that knows everybody."""
 

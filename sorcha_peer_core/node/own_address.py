@@ -57,7 +57,7 @@ def own_address(ground: Ground, resolvers: Sequence[AddressResolver], own: OwnRe
     events, supervisor = ground.events, ground.supervisor
     prefers_ipv6 = ground.config.network_address.preferred_protocol == "ipv6"
     service = AddressService(AddressSources(resolvers), own, links, supervisor, events.emit, prefers_ipv6=prefers_ipv6)
-    reachability = Reachability(service, links, supervisor, events.emit, ground.rng)
+    reachability = Reachability(service, links, supervisor, events.emit, ground.rng, stretch=lambda: ground.pace.stretch)
     events.subscribe(service.happened)
     events.subscribe(reachability.happened)
     links.on_observed = service.observed

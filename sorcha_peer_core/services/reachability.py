@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sorcha_peer_core.services.supervisor import Supervisor
 
 FIRST_S = (5.0, 10.0)
-"""After a link came up: by then others have, too."""
+"""After a link came up: by then others have, too. Later on a machine that has too much to do: this can wait."""
 AGAIN_S = 15 * 60.0
 AFTER_FAILURE_S = 90.0
 """The next failure in a row waits twice as long, until it is as long as after a success."""
@@ -51,6 +51,7 @@ class Reachability:
         emit: Callable[[Event], None],
         rng: Random,
         clock: Callable[[], float] = time.monotonic,
+        stretch: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._addresses = addresses
         self._links = links
@@ -58,6 +59,8 @@ class Reachability:
         self._emit = emit
         self._rng = rng
         self._clock = clock
+        self._stretch = stretch
+        """By how much this machine is slower than it should be."""
         self._check: Check | None = None
         self._answered = Signal()
         self._due_s = inf
@@ -84,7 +87,7 @@ class Reachability:
         """An event sink: somebody who linked can be asked."""
         if isinstance(event, PeerLinked) and (self._due_s == inf or self.state == UNKNOWN):
             rest_s = self._checked_s + REST_S - self._clock()
-            self._schedule(max(rest_s, self._rng.uniform(*FIRST_S)))
+            self._schedule(max(rest_s, self._rng.uniform(*FIRST_S) * self._stretch()))
 
     def received(self, peer_id: PeerId, answer: DialledBack) -> None:
         """A peer dialled back, or did not; does not block."""

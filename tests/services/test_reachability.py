@@ -108,6 +108,19 @@ def test_nobody_is_asked_before_some_seconds_after_somebody_linked(node):
     assert home.asked["a"].endpoints == (OUTSIDE,)
 
 
+def test_on_a_machine_that_has_too_much_to_do_that_can_wait(node):
+    home = node(Says("interface", HOME))
+    home.reachability._stretch = lambda: 3.0
+
+    home.meet("a")
+    home.pass_s(3 * FIRST_S[0] - 0.1)
+    before = home.asked
+    home.pass_s(3 * (FIRST_S[1] - FIRST_S[0]) + 0.1)
+
+    assert before == {}
+    assert home.asked.keys() == {"a"}
+
+
 def test_after_a_success_it_is_asked_again_a_quarter_of_an_hour_later(node):
     home = met(node)
     home.answer(True)
