@@ -35,8 +35,8 @@ CONFIG = {
 }
 LINE = Profile("relays", jitter=0.0, hop_ms=0.3, up_bytes_per_s=1000 * MEGABIT_PER_S, down_bytes_per_s=1000 * MEGABIT_PER_S)
 SHARED = Costs(receive_ms=(1.0, 3.0), verify_ms=0.2)
-"""The model has a machine for each node. Here twenty and their relays share a few cores, so a message waits for the others: without
-any delay a transaction takes 8 to 17 ms to reach ten to twenty nodes of one machine (benchmarks/README.md)."""
+"""The model has a machine for each node. Here twenty and their relays share a few cores, so a message waits for the others:
+without any delay a transaction takes 8 to 17 ms to reach ten to twenty nodes of one machine (benchmarks/README.md)."""
 
 Link = tuple[int, int]
 """Who dialled, and whom."""
