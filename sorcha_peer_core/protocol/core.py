@@ -334,7 +334,7 @@ class Core:
             # Most of what is announced is here: then nothing else about the link matters.
             unseen = self._unseen(peer, announce.items)
             if unseen:
-                self._consider(peer, unseen, at_once=self._mesh.gives(peer))
+                self._sort(peer, unseen, at_once=self._mesh.gives(peer))
             return
         items = self.reconciling.worth_fetching(peer, announce.items)
         self.reconciling.missed(self._consider(peer, items, at_once=True))
@@ -351,9 +351,13 @@ class Core:
 
     def _consider(self, peer: int, items: Sequence[m.Announced], *, at_once: bool) -> list[TxHash]:
         """Sort announced hashes; returns those that are not here, or not known to be."""
+        return self._sort(peer, self._unseen(peer, items), at_once=at_once)
+
+    def _sort(self, peer: int, items: Sequence[m.Announced], *, at_once: bool) -> list[TxHash]:
+        """The same for those that did not come lately."""
         fresh: list[m.Announced] = []
         missing: list[TxHash] = []
-        for item in self._unseen(peer, items):
+        for item in items:
             tx_hash = item.hash
             if not 0 < item.size <= self._config.max_transaction_bytes:
                 continue
