@@ -28,6 +28,8 @@ PAYLOAD_BYTES = 1024
 THROUGHPUT_TRANSACTIONS = 3000
 LATENCY_TRANSACTIONS = 100
 LATENCY_RATE_TX_S = 5.0
+SETTLE_S = 90.0
+"""What a network does while it forms is measured elsewhere (discovery.py)."""
 
 OTHERS = (
     "Measured once on a 2-core machine, 10 nodes in processes of their own, messages per second and time until all had one:",
@@ -114,7 +116,7 @@ def _write_payloads(file: Path, count: int, size: int) -> Path:
 
 def _runs(nodes: int, payloads: Path, rate: float | None, options: argparse.Namespace) -> Iterator[Report]:
     command = [sys.executable, "-m", "sorcha_peer_core", "devnet", "-n", str(nodes), "--json"]
-    command += ["--publish", str(payloads), "--lines", "--hex", "raw"]
+    command += ["--publish", str(payloads), "--lines", "--hex", "raw", "--settle", str(SETTLE_S)]
     command += ["--rate", str(rate)] if rate else []
     command += ["-c", str(options.config)] if options.config else []
     for run in range(1, options.runs + 1):

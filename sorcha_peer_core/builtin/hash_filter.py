@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache, partial
 from hashlib import blake2b
 from itertools import islice
 from math import inf
@@ -16,6 +17,7 @@ GENERATION_ENTRIES = 350_000
 
 _CAPACITY, _ERROR_RATE = 2_310_490, 0.125
 """What makes pybloom-live build 9,999,999 bits in 3 slices, one hash each: 1.25 MB."""
+_KEYS_KEPT = 1024
 _CLOCK_TOLERANCE_MS = 120_000.0
 """Receivers refuse what claims to be created later than this after their own time."""
 
@@ -30,7 +32,8 @@ class BloomHashFilter:
     def __init__(self, salt: bytes, reset_interval_s: float, generation_entries: int = GENERATION_ENTRIES) -> None:
         if not salt:
             raise ValueError("the salt of a hash filter is empty; it has 1 to 64 random bytes")
-        self._salt = salt
+        # A hash is looked up when it comes and added soon after.
+        self._key = lru_cache(maxsize=_KEYS_KEPT)(partial(_salted, salt))
         self._reset_interval_ms = reset_interval_s * 1000
         self._generation_entries = generation_entries
         self._current: _Generation | None = None
@@ -93,9 +96,10 @@ class BloomHashFilter:
             generation.add(self._key(tx_hash), received_ms)
         return generation
 
-    def _key(self, tx_hash: TxHash) -> str:
-        # Text, because pybloom-live hashes the repr of bytes.
-        return blake2b(tx_hash, key=self._salt, digest_size=16).hexdigest()
+
+def _salted(salt: bytes, tx_hash: TxHash) -> str:
+    # Text, because pybloom-live hashes the repr of bytes.
+    return blake2b(tx_hash, key=salt, digest_size=16).hexdigest()
 
 
 class _Generation:

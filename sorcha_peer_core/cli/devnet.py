@@ -38,6 +38,14 @@ _MOST_NODES = 500
 @click.option(
     "--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Transactions a second; else as fast as they are taken."
 )
+@click.option(
+    "--settle",
+    "settle_s",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="S",
+    help="Before publishing wait until the nodes have little to do any more, at most S seconds.",
+)
 @click.option("--keep", is_flag=True, help="Keep the data directories and say where they are.")
 @click.option(
     "--trace",
@@ -57,6 +65,7 @@ def devnet(  # noqa: PLR0913 - one argument an option
     more: tuple[str, ...],
     form: Form,
     rate: float | None,
+    settle_s: float,
     keep: bool,
     picture: str | None,
     as_json: bool,
@@ -84,7 +93,7 @@ def devnet(  # noqa: PLR0913 - one argument an option
     from sorcha_peer_core.cli.devnet_run import DevnetRun
 
     with _interruptible(), _root_directory(keep) as root:
-        report = DevnetRun(root, nodes, configs, links).run(payloads, rate, traced=picture is not None)
+        report = DevnetRun(root, nodes, configs, links).run(payloads, rate, settle_s=settle_s, traced=picture is not None)
     _print(report, copies_given, as_json)
     if picture:
         draw_trace(report["trace"], Path(picture))

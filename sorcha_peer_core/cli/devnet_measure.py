@@ -12,6 +12,7 @@ from sorcha_peer_core.cli.client import Json, Refused
 from sorcha_peer_core.cli.cluster import NodeProcess, read_log
 from sorcha_peer_core.cli.devnet_publish import Publisher
 from sorcha_peer_core.cli.devnet_report import NodeRecord
+from sorcha_peer_core.cli.devnet_settle import node_cpu_s
 from sorcha_peer_core.cli.progress import Advance
 from sorcha_peer_core.errors import NodeUnreachable
 
@@ -93,7 +94,7 @@ def _sample_of(node: NodeProcess) -> Sample:
         traffic = node.status()["traffic"]
     except (NodeUnreachable, Refused):
         return Sample(0, 0, 0.0)
-    return Sample(traffic["received"], traffic["sent_bytes"], _cpu_s(node))
+    return Sample(traffic["received"], traffic["sent_bytes"], node_cpu_s(node))
 
 
 def _record_of(node: NodeProcess, before: Sample, after: Sample) -> NodeRecord:
@@ -111,14 +112,6 @@ def _record_of(node: NodeProcess, before: Sample, after: Sample) -> NodeRecord:
         rss_bytes=_rss_bytes(node),
         cpu_s=max(0.0, after.cpu_s - before.cpu_s),
     )
-
-
-def _cpu_s(node: NodeProcess) -> float:
-    try:
-        times = psutil.Process(node.pid).cpu_times()
-    except psutil.Error:
-        return 0.0
-    return float(times.user + times.system)
 
 
 def _rss_bytes(node: NodeProcess) -> int:

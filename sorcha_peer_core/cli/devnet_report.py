@@ -45,6 +45,7 @@ class Run:
     first_submission_ms: float
     start_s: float
     wall_s: float
+    settle_s: float = 0.0
 
 
 def report_of(run: Run) -> dict[str, Any]:
@@ -58,6 +59,7 @@ def report_of(run: Run) -> dict[str, Any]:
         "complete": not missing,
         "wall_s": round(run.wall_s, 3),
         "start_s": round(run.start_s, 3),
+        "settle_s": round(run.settle_s, 3),
         **{f"time_to_{share}_ms": _percentiles(times_to_share_ms(run, share)) for share in (50, 90, 100)},
         "throughput_tx_s": _rounded(throughput_tx_s(run), 1),
         "copies_per_node": _rounded(_per_node_and_transaction((node.copies_received for node in nodes), run), 3),

@@ -15,6 +15,7 @@ from sorcha_peer_core.cli.devnet_measure import POLL_GENTLY_S, POLL_S, Watch, re
 from sorcha_peer_core.cli.devnet_plan import cut_off, most_links
 from sorcha_peer_core.cli.devnet_publish import Publisher
 from sorcha_peer_core.cli.devnet_report import NodeRecord, Run, report_of
+from sorcha_peer_core.cli.devnet_settle import settle
 from sorcha_peer_core.cli.devnet_trace import sample_of, spread_of, trace_report
 from sorcha_peer_core.cli.payloads import Sourced
 from sorcha_peer_core.cli.progress import Stages, progress_on_terminal
@@ -30,17 +31,21 @@ class DevnetRun:
         self._cluster = Cluster(root, nodes, configs)
         self._links = links
 
-    def run(self, payloads: Sequence[Sourced], rate: float | None, *, traced: bool = False) -> dict[str, Any]:
+    def run(
+        self, payloads: Sequence[Sourced], rate: float | None, *, settle_s: float = 0.0, traced: bool = False
+    ) -> dict[str, Any]:
         """Start, publish, wait, collect, stop; returns the report. No process is left, whatever happens.
 
-        ``traced``: the report says how some of the transactions spread.
+        ``settle_s``: how long at most the nodes get to settle before anything is published. ``traced``: the report says how
+        some of the transactions spread.
         """
         with progress_on_terminal() as stage, self._cluster:
             start_s = self._start(stage)
+            settled_s = settle(self._cluster.nodes, settle_s)
             publisher, records = self._spread(payloads, rate, stage)
             trace = {"trace": self._trace(list(publisher.published))} if traced else {}
         wall_s = time.time() - float(psutil.Process().create_time())
-        return report_of(Run(publisher.published, records, publisher.first_submission_ms, start_s, wall_s)) | trace
+        return report_of(Run(publisher.published, records, publisher.first_submission_ms, start_s, wall_s, settled_s)) | trace
 
     def _trace(self, hashes: Sequence[str]) -> dict[str, Any]:
         nodes, sample = self._cluster.nodes, sample_of(hashes)

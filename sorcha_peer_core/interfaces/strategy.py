@@ -28,6 +28,8 @@ class View(NamedTuple):
     """Those of ``peers`` that take relayed transactions pushed, ascending. The others asked for hashes only."""
     line_use: float = 0.0
     """Share of this node's line upwards that was in use lately; above 1 when more is sent than it carries."""
+    sparing: bool = False
+    """Whether to save messages rather than trips: most linked peers are close by, or this node has too much to do."""
 
 
 class Spread(NamedTuple):

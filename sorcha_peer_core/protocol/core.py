@@ -60,10 +60,10 @@ class Core:
         self._seen = Seen(config.seen_entries)
         self._recent = Recent(config.recent_bytes)
         self.traces = Traces() if traces is None else traces
-        self._mesh = MeshLinks(config, host)
         self._probing = Probing(config, host, rng)
+        self._mesh = MeshLinks(config, host, lambda: self._probing.lag_s)
         uplink = Uplink(config.uplink_bytes_per_s)
-        self._spreading = Spreading(config, host, strategy, rng, mesh=self._mesh, uplink=uplink, rtt_s=self._probing.rtt_s)
+        self._spreading = Spreading(config, host, strategy, rng, mesh=self._mesh, uplink=uplink, probing=self._probing)
         self._fetching = Fetching(
             config,
             host,
@@ -291,7 +291,7 @@ class Core:
 
     def _check(self, peer: int, push: m.Push) -> Trace:
         tx_hash = push.transaction.hash
-        self._fetching.arrived(tx_hash)
+        self._fetching.arrived(tx_hash, peer)
         self._verifying[tx_hash] = trace = Trace(peer, push, self._now)
         self._host.verify(push.transaction)
         return trace

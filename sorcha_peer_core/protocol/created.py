@@ -130,13 +130,13 @@ class CreatedIndex:
             del self._minutes[next(iter(self._minutes))]
 
     def _count(self, item: Announced, created_ms: float) -> None:
-        self.epochs.add(item, created_ms)
-        self.minutes.add(item.hash, created_ms)
-        start_ms = int(created_ms // MINUTE_MS) * MINUTE_MS
+        entry = point_of(item.hash), item
+        self.epochs.add(entry, created_ms)
+        start_ms = self.minutes.add(entry[0], created_ms)
         if start_ms in self._minutes:
-            self._minutes[start_ms][1].append((point_of(item.hash), item))
+            self._minutes[start_ms][1].append(entry)
         if start_ms in self._waiting:
-            self._waiting[start_ms].came[point_of(item.hash)] = item
+            self._waiting[start_ms].came[entry[0]] = item
 
     def _read_from(self, start_ms: int, end_ms: float) -> None:
         self._hour_ms = start_ms

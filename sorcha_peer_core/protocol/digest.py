@@ -66,6 +66,8 @@ class Digests:
     def add(self, transaction: Transaction) -> None:
         """It is valid and on its way into the log."""
         self._index.add(transaction)
+        if not self._views:
+            return
         created_ms = transaction.header.created_ms
         touched = slice_of(created_ms, EPOCH_MS), slice_of(created_ms, MINUTE_MS)
         for key in [key for key in self._views if key[1] in touched]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sorcha_peer_core.model.events import FetchFailed
 from sorcha_peer_core.model.messages import Announced, FetchDue, Want
 from sorcha_peer_core.protocol.host import Host, Priority
+from sorcha_peer_core.protocol.patience import Patience
 
 if TYPE_CHECKING:
     from random import Random
@@ -22,7 +23,9 @@ _WANT_FRAME_ITEMS = 64
 class _Wanted:
     """One hash that is not here yet."""
 
-    __slots__ = ("announced_at", "announcers", "asked", "asked_before", "attempt", "fruitless", "here", "lates", "ready")
+    __slots__ = (
+        "announced_at", "announcers", "answered", "asked", "asked_before", "attempt", "fruitless", "here", "lates", "ready",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.announcers: dict[int, int] = {}
@@ -40,6 +43,8 @@ class _Wanted:
         """Questions that were not answered in time. What came later does not make the next answer faster."""
         self.ready = False
         """The wait for a push is over: whoever announces it may be asked."""
+        self.answered = False
+        """Somebody who was asked brought it."""
         self.here = False
         """Its bytes arrived and are being verified; the announcers are kept in case they were forged."""
 
@@ -91,6 +96,7 @@ class Fetcher:
         self._rtt_s = rtt_s
         self._gave_up = gave_up
         self.pulled = 0.0
+        self._patience = Patience()
         self._wanted: dict[TxHash, _Wanted] = {}
         self._windows: dict[int, _Window] = {}
 
@@ -128,7 +134,7 @@ class Fetcher:
                     continue
                 wanted = self._wanted[item.hash] = _Wanted()
                 wanted.announcers[peer] = item.size
-                wait_s = 0.0 if at_once else self._pull_wait_s(item.size) * (1.0 - self.pulled)
+                wait_s = 0.0 if at_once else self._pull_wait_s(item.size) * self._patience.push * (1.0 - self.pulled)
                 if wait_s == 0.0:
                     self._make_ready(item.hash, wanted)
                 else:
@@ -141,12 +147,15 @@ class Fetcher:
                 wanted.announced_at.setdefault(peer, now)
         self._pump(peer)
 
-    def arrived(self, tx_hash: TxHash) -> None:
-        """Its bytes are here and go to verification."""
+    def arrived(self, tx_hash: TxHash, peer: int) -> None:
+        """Its bytes are here, from ``peer``, and go to verification."""
         wanted = self._wanted.get(tx_hash)
-        if wanted is not None:
-            wanted.here = True
-            self._release(tx_hash, wanted)
+        if wanted is None:
+            return
+        wanted.here = True
+        if wanted.asked_before:
+            wanted.answered = self._patience.came(peer, wanted.asked_before)
+        self._release(tx_hash, wanted)
 
     def announcers_of(self, tx_hash: TxHash) -> Sequence[int]:
         """Who said to have it."""
@@ -164,7 +173,7 @@ class Fetcher:
         self.pulled *= 0.98
         if wanted is None:
             return ()
-        if wanted.attempt:
+        if wanted.answered:
             self.pulled += 0.02
         self._release(tx_hash, wanted)
         return wanted.asked_before
@@ -269,7 +278,7 @@ class Fetcher:
     def _await_answer(self, tx_hash: TxHash, wanted: _Wanted) -> None:
         wanted.attempt += 1
         rounds = wanted.lates // len(wanted.announcers)
-        timeout_s = min(self._timeout_s(wanted) * (1 + rounds), self._config.fetch_timeout_max_s)
+        timeout_s = min(self._timeout_s(wanted) * self._patience.answer * (1 + rounds), self._config.fetch_timeout_max_s)
         self._host.set_timer(timeout_s * (1.0 + 0.25 * self._rng.random()), FetchDue(tx_hash, wanted.attempt))
 
     def _timeout_s(self, wanted: _Wanted) -> float:

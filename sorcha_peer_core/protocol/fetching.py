@@ -69,9 +69,9 @@ class Fetching:
         self.whole.absent(peer, hashes)
         self.swarms.absent(peer, hashes, now)
 
-    def arrived(self, tx_hash: TxHash) -> None:
-        """Its bytes are here and go to verification."""
-        self.whole.arrived(tx_hash)
+    def arrived(self, tx_hash: TxHash, peer: int) -> None:
+        """Its bytes are here, from ``peer``, and go to verification."""
+        self.whole.arrived(tx_hash, peer)
         self.swarms.arrived(tx_hash)
 
     def verified(self, tx_hash: TxHash) -> Sequence[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.model.messages import Graft, Prune
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _MEMORY = 0.95
 """What a link's worth keeps of itself from one transaction to the next: some twenty of them decide."""
 _MOST_FIRSTS = 256
+_SPARE = 1
+"""Links beyond those that are wanted, and so many more, are pruned as they come up, or the first transactions come over all."""
 
 
 class _Link:
@@ -41,9 +43,10 @@ class MeshLinks:
     of two fast ones from the same side of the network the second is worth little.
     """
 
-    def __init__(self, config: CoreConfig, host: Host) -> None:
+    def __init__(self, config: CoreConfig, host: Host, lag_s: Callable[[], float]) -> None:
         self._config = config
         self._host = host
+        self._lag_s = lag_s
         self._links: dict[int, _Link] = {}
         self._givers = 0
         self._takers = 0
@@ -64,9 +67,11 @@ class MeshLinks:
 
     def link_up(self, peer: int, now: float) -> None:
         """Both sides take a new link for a good one until they know better."""
-        self._links[peer] = _Link(now)
+        link = self._links[peer] = _Link(now)
         self._givers += 1
         self._takers += 1
+        if self.wanted and self._givers > self.wanted + _SPARE:
+            self._prune(peer, link, now)
 
     def link_down(self, peer: int, now: float) -> None:
         """Somebody else takes its place."""
@@ -107,7 +112,7 @@ class MeshLinks:
             self._prune_worst(peer, now)
         elif (
             self._givers > self._config.mesh_givers_least
-            and link.worth_s < self._config.mesh_worth_least_s
+            and link.worth_s < self._worth_least_s
             and now - link.asked_at > self._config.mesh_patience_s
         ):
             self._prune(peer, link, now)
@@ -144,12 +149,17 @@ class MeshLinks:
             self._givers -= 1
             self._fill_up(now)
 
+    @property
+    def _worth_least_s(self) -> float:
+        """What is within the lateness of this node's own clockwork is no lead."""
+        return self._config.mesh_worth_least_s + self._lag_s()
+
     def _is_better(self, link: _Link) -> bool:
         if self._givers < self._config.mesh_givers_least:
             return True
         worth_s = link.worth_s - self._config.mesh_change_s
         if self._givers < self.wanted:
-            return worth_s > self._config.mesh_worth_least_s
+            return worth_s > self._worth_least_s
         return worth_s > min(each.worth_s for each in self._links.values() if each.gives)
 
     def _prune_worst(self, late_peer: int, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,11 +19,13 @@ class Probe:
     A link that says anything is alive; only silence is probed, and a round trip measured now and then.
     """
 
-    __slots__ = ("_heard", "_measure_after", "_misses", "_nonce", "_rounds", "_sent_at", "rtt_s")
+    __slots__ = ("_heard", "_measure_after", "_misses", "_nonce", "_rounds", "_sent_at", "least_rtt_s", "rtt_s")
 
     def __init__(self, measure_every: int = 5) -> None:
         self.rtt_s: float | None = None
         """Smoothed round trip; None before the first answer."""
+        self.least_rtt_s = inf
+        """The shortest one: what the way alone takes, however busy both ends are at times."""
         self._heard = False
         self._misses = 0
         self._nonce: int | None = None
@@ -61,4 +64,5 @@ class Probe:
             return
         self._nonce = None
         sample = now - self._sent_at
+        self.least_rtt_s = min(self.least_rtt_s, sample)
         self.rtt_s = sample if self.rtt_s is None else self.rtt_s + _SMOOTHING * (sample - self.rtt_s)

@@ -23,6 +23,13 @@ _RESTS = (2.0, 4.0)
 that is a sign of life for both."""
 
 
+_LAG_WEIGHT = 0.25
+_NEAR_S = 0.02
+"""A round trip within one site, or one town, takes less; between countries it takes more."""
+LATE_S = 0.01
+"""Timers of a node that keeps up fire within this."""
+
+
 class _Probed:
     __slots__ = ("due_at", "generation", "probe", "rests", "wait_s")
 
@@ -50,6 +57,10 @@ class Probing:
         self._generation = 0
         self._expected_until = -inf
         self._peers: dict[int, _Probed] = {}
+        self.lag_s = 0.0
+        """How late the timers of this node fire, lately: time in which it had something else to do, or no processor."""
+        self._near: set[int] = set()
+        """Who is no further away than ``_NEAR_S``."""
         self._heard: set[int] = set()
         """Who was heard in the interval under way: most messages are not the first."""
 
@@ -57,6 +68,11 @@ class Probing:
         """Smoothed round trip; None when the peer is not linked or was not measured yet."""
         state = self._peers.get(peer)
         return state.probe.rtt_s if state else None
+
+    @property
+    def sparing(self) -> bool:
+        """Whether messages are dearer than trips: most linked peers are close by, or this node is late with everything."""
+        return self.lag_s > LATE_S or 2 * len(self._near) > len(self._peers)
 
     def slowness(self, now: float) -> int:
         """How far this node itself is behind: 0 to 8."""
@@ -78,6 +94,7 @@ class Probing:
         """Nothing to watch any more; its timer goes stale."""
         self._peers.pop(peer, None)
         self._heard.discard(peer)
+        self._near.discard(peer)
 
     def heard(self, peer: int) -> bool:
         """Something arrived from this peer; returns whether it is linked."""
@@ -96,13 +113,17 @@ class Probing:
 
     def pong(self, peer: int, pong: m.Pong, now: float) -> None:
         """The answer to a probe."""
-        self._peers[peer].probe.answered(pong.nonce, now)
+        probe = self._peers[peer].probe
+        probe.answered(pong.nonce, now)
+        if probe.least_rtt_s <= _NEAR_S:
+            self._near.add(peer)
 
     def due(self, timer: m.ProbeDue, now: float) -> None:
         """An interval of one link is over."""
         state = self._peers.get(timer.peer)
         if state is None or state.generation != timer.generation:
             return
+        self.lag_s += _LAG_WEIGHT * (now - state.due_at - self.lag_s)
         # Nobody was asked in a rest, so silence is none.
         counts = not self._awareness.is_late(state.due_at, now) and not state.rests
         nonce = state.probe.due(now, self._rng, counts=counts)

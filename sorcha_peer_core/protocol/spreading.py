@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.interfaces.strategy import Spread, Strategy, View
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.protocol.announce import AnnounceQueue
 from sorcha_peer_core.protocol.host import Host, Priority
+from sorcha_peer_core.protocol.probing import LATE_S
 from sorcha_peer_core.protocol.uplink import ENVELOPE_BYTES
 
 if TYPE_CHECKING:
@@ -16,10 +17,17 @@ if TYPE_CHECKING:
 
     from sorcha_peer_core.protocol.config import CoreConfig
     from sorcha_peer_core.protocol.mesh_links import MeshLinks
+    from sorcha_peer_core.protocol.probing import Probing
     from sorcha_peer_core.protocol.uplink import Uplink
 
 NOBODY = Spread((), (), 0.0)
 """Where there is nobody to pass it on to."""
+
+_LATE_FACTOR = 4.0
+_MOST_APART_S = 0.5
+_LAZY_FACTOR = 20.0
+_MOST_LAZY_S = 1.0
+"""A node that is late gathers more into a batch: each one costs it more than what is in it, and gathering makes up for it."""
 
 
 class Spreading:
@@ -34,14 +42,14 @@ class Spreading:
         *,
         mesh: MeshLinks,
         uplink: Uplink,
-        rtt_s: Callable[[int], float | None],
+        probing: Probing,
     ) -> None:
         self._config = config
         self._host = host
         self._strategy = strategy
         self._mesh = mesh
         self._uplink = uplink
-        self._rtt_s = rtt_s
+        self._probing = probing
         self._rng = rng
         self._queue = AnnounceQueue(config.announce_items)
         self.heard = self._queue.heard
@@ -54,10 +62,14 @@ class Spreading:
     @property
     def batches_apart_s(self) -> float:
         """How long frames for one link may gather: under load a batch costs little more than a frame alone."""
+        late_s = self._late_s(_LATE_FACTOR, _MOST_APART_S)
         if not self._mesh.wanted:
-            return 0.0
+            return late_s
         per_s = self._uplink.per_s
-        return 0.0 if per_s < 100.0 else 0.005 if per_s < 500.0 else 0.01
+        return max(late_s, 0.0 if per_s < 100.0 else 0.005 if per_s < 500.0 else 0.01)
+
+    def _late_s(self, factor: float, most_s: float) -> float:
+        return min(max(factor * (self._probing.lag_s - LATE_S), 0.0), most_s)
 
     def view(self, linked: int, known: int) -> None:
         """How many peers are linked and known."""
@@ -82,7 +94,9 @@ class Spreading:
         self._uplink.passed(size, now)
         if not peers:
             return NOBODY
-        view = View(peers, self._linked, self._known, reach, self._mesh.takers(peers), self._uplink.use)
+        view = View(
+            peers, self._linked, self._known, reach, self._mesh.takers(peers), self._uplink.use, sparing=self._probing.sparing
+        )
         if push.hop == 0:
             spread, priority = self._strategy.originate(view, size, self._rng), Priority.OWN
             spread = spread._replace(push=self._far_first(spread.push))
@@ -94,13 +108,13 @@ class Spreading:
             self._host.send(peer, mine, priority)
         self._uplink.spent(len(spread.push) * (size + ENVELOPE_BYTES))
         if spread.announce:
-            after_s = max(spread.announce_after_s, self.batches_apart_s)
+            after_s = max(spread.announce_after_s, self.batches_apart_s, self._late_s(_LAZY_FACTOR, _MOST_LAZY_S))
             self._announce(m.Announced(push.transaction.hash, size), spread.announce, after_s)
         return spread
 
     def _far_first(self, peers: Sequence[int]) -> Sequence[int]:
         """Many pushes leave one after the other: whoever is far away must not have to wait for it as well."""
-        return sorted(peers, key=lambda peer: -(self._rtt_s(peer) or 0.0))
+        return sorted(peers, key=lambda peer: -(self._probing.rtt_s(peer) or 0.0))
 
     def announce_to(self, peer: int, pushes: Iterable[m.Push]) -> None:
         """Announce these to one peer, at once."""

@@ -22,6 +22,9 @@ REPAIR_WAIT_S = 0.5
 """And the push they speak of is almost always still in its origin's queue: asking early only makes duplicates."""
 PULL_WAIT_S = 0.05
 """A push is usually under way when its announcement comes (gossip study: p90 of the lead)."""
+SPARING_FANOUT = 3
+SPARING_AFTER_S = 0.5
+"""Where pushes take milliseconds an announcement is hardly ever the first word, and costs a message all the same."""
 MESH_FANOUT = 3
 """Links that push to a node: with 2 a network that loses nodes is slow until it has found others, 4 cost a copy more."""
 PUSH_USE = 0.8
@@ -83,11 +86,14 @@ class Mesh:
         if 0 < view.reach < view.linked and view.known <= self._direct_max_peers:
             return self.originate(view, size, rng)
         if self._is_direct(view.linked, view.known):
-            return Spread((), _sample(view.peers, max(REPAIR_FANOUT, view.linked // REPAIR_RATIO), rng), REPAIR_AFTER_S)
+            return Spread((), _run(view.peers, max(REPAIR_FANOUT, view.linked // REPAIR_RATIO), rng), REPAIR_AFTER_S)
         eager = view.eager
         if hop > MOST_PUSH_HOPS or not self._pushes(size, hop, view.line_use):
             return self._push_first(view, eager, size, hop, rng)
-        return Spread(eager, [peer for peer in view.peers if peer not in eager], 0.0)
+        others = [peer for peer in view.peers if peer not in eager]
+        if view.sparing:
+            return Spread(eager, _run(others, SPARING_FANOUT, rng), SPARING_AFTER_S)
+        return Spread(eager, others, 0.0)
 
     def eager_links(self, linked: int, known: int) -> int:
         """In the view form so many as were asked for."""
@@ -190,3 +196,11 @@ class Flood:
 
 def _sample(peers: Sequence[int], most: int, rng: Random) -> Sequence[int]:
     return peers if len(peers) <= most else rng.sample(peers, most)
+
+
+def _run(peers: Sequence[int], most: int, rng: Random) -> Sequence[int]:
+    """So many in a row, from a random one on: each is as likely as any other, for one random number instead of many."""
+    if len(peers) <= most:
+        return peers
+    start = int(rng.random() * len(peers))
+    return [*peers[start : start + most], *peers[: max(0, start + most - len(peers))]]

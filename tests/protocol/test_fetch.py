@@ -120,6 +120,7 @@ def test_the_wait_for_an_answer_is_two_round_trips_and_what_a_slow_line_takes_fo
 def test_where_most_is_fetched_anyhow_nobody_waits_long_for_a_push(fetching: Fetching):
     for tx_hash in H[:200]:
         fetching.announce(ANN, tx_hash)
+        fetching.fetcher.arrived(tx_hash, ANN)
         fetching.fetcher.verified(tx_hash)
     fetching.host.take_timers(FetchDue)
 
@@ -127,6 +128,58 @@ def test_where_most_is_fetched_anyhow_nobody_waits_long_for_a_push(fetching: Fet
 
     [(delay_s, _)] = fetching.host.take_timers(FetchDue)
     assert delay_s < 0.005
+
+
+def test_where_pushes_win_over_the_answers_that_were_asked_for_they_are_waited_for_longer(fetching: Fetching):
+    usual_s = _wait_for_a_push(fetching, H[300])
+    for tx_hash in H[:10]:
+        fetching.announce(ANN, tx_hash)
+        fetching.fetcher.arrived(tx_hash, BOB)
+        fetching.fetcher.verified(tx_hash)
+
+    assert _wait_for_a_push(fetching, H[301]) > 5 * usual_s
+
+
+def test_answers_that_come_after_somebody_else_was_asked_are_waited_for_longer(fetching: Fetching):
+    usual_s = _wait_for_an_answer(fetching, H[300])
+    for tx_hash in H[:10]:
+        fetching.announce(ANN, tx_hash)
+        fetching.announce(BOB, tx_hash)
+        fetching.fetcher.due(fetching.host.take_timers(FetchDue)[0][1])
+        fetching.fetcher.arrived(tx_hash, ANN)
+        fetching.fetcher.verified(tx_hash)
+
+    assert _wait_for_an_answer(fetching, H[301]) > 3 * usual_s
+
+
+def test_when_everybody_is_quick_again_so_are_the_questions(fetching: Fetching):
+    usual_s = _wait_for_an_answer(fetching, H[300])
+    for tx_hash in H[:10]:
+        fetching.announce(ANN, tx_hash)
+        fetching.announce(BOB, tx_hash)
+        fetching.fetcher.due(fetching.host.take_timers(FetchDue)[0][1])
+        fetching.fetcher.arrived(tx_hash, ANN)
+        fetching.fetcher.verified(tx_hash)
+    for tx_hash in H[10:210]:
+        fetching.announce(ANN, tx_hash)
+        fetching.fetcher.arrived(tx_hash, ANN)
+        fetching.fetcher.verified(tx_hash)
+
+    assert _wait_for_an_answer(fetching, H[301]) < 2 * usual_s
+
+
+def _wait_for_a_push(fetching: Fetching, tx_hash: bytes) -> float:
+    fetching.host.take_timers(FetchDue)
+    fetching.announce(ANN, tx_hash, size=SMALL, at_once=False)
+    [(delay_s, _)] = fetching.host.take_timers(FetchDue)
+    return delay_s
+
+
+def _wait_for_an_answer(fetching: Fetching, tx_hash: bytes) -> float:
+    fetching.host.take_timers(FetchDue)
+    fetching.announce(ANN, tx_hash)
+    [(delay_s, _)] = fetching.host.take_timers(FetchDue)
+    return delay_s
 
 
 def test_a_stale_timer_changes_nothing(fetching: Fetching):
@@ -178,7 +231,7 @@ def test_more_than_a_window_waits_until_answers_come(host: RecordingHost):
     fetching.announce(ANN, *H[:3])
     first = fetching.asked()
 
-    fetching.fetcher.arrived(H[0])
+    fetching.fetcher.arrived(H[0], ANN)
 
     assert first == [(ANN, (H[0], H[1]))]
     assert fetching.asked() == [(ANN, (H[2],))]
@@ -208,7 +261,7 @@ def test_every_way_to_an_end_frees_its_place_in_the_window(host: RecordingHost, 
         case "verified":
             fetching.fetcher.verified(H[0])
         case "arrived":
-            fetching.fetcher.arrived(H[0])
+            fetching.fetcher.arrived(H[0], ANN)
             fetching.fetcher.verified(H[0])
         case "absent":
             fetching.fetcher.absent(ANN, [H[0]])
@@ -216,7 +269,7 @@ def test_every_way_to_an_end_frees_its_place_in_the_window(host: RecordingHost, 
             fetching.late()
         case _:
             fetching.fetcher.link_down(BOB)
-            fetching.fetcher.arrived(H[0])
+            fetching.fetcher.arrived(H[0], ANN)
 
     assert fetching.asked() == [(ANN, (H[1],))]
 
@@ -294,7 +347,7 @@ def test_what_did_not_verify_is_asked_of_the_others_and_not_of_the_forger(fetchi
     fetching.announce(ANN, H[0])
     fetching.announce(BOB, H[0])
     fetching.asked()
-    fetching.fetcher.arrived(H[0])
+    fetching.fetcher.arrived(H[0], ANN)
 
     fetching.fetcher.forged(H[0], ANN)
 
@@ -304,7 +357,7 @@ def test_what_did_not_verify_is_asked_of_the_others_and_not_of_the_forger(fetchi
 
 def test_while_it_is_being_verified_nobody_is_asked(fetching: Fetching):
     fetching.announce(ANN, H[0])
-    fetching.fetcher.arrived(H[0])
+    fetching.fetcher.arrived(H[0], ANN)
     fetching.asked()
 
     fetching.announce(BOB, H[0])

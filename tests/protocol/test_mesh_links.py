@@ -21,11 +21,14 @@ class Mesh:
 
     def __init__(self, host: RecordingHost, *, wanted: int = 2, **config) -> None:
         self.host = host
-        self.links = MeshLinks(CoreConfig(**{"mesh_givers_least": 1, "mesh_worth_least_s": 0.0, **config}), host)
-        self.links.wanted = wanted
+        self.lag_s = 0.0
+        config = {"mesh_givers_least": 1, "mesh_worth_least_s": 0.0, **config}
+        self.links = MeshLinks(CoreConfig(**config), host, lambda: self.lag_s)
         self.transactions = 0
+        # The links of a small network, in which nobody prunes, until it grows.
         for peer in ALL:
             self.links.link_up(peer, 0.0)
+        self.links.wanted = wanted
 
     def hear(self, *pushes: int, late_s: float = 0.01, now: float = 0.0) -> None:
         """A transaction comes from each of these in turn, so much later each time."""
@@ -47,6 +50,24 @@ def mesh(host: RecordingHost) -> Mesh:
 def test_a_new_link_carries_payloads_both_ways(mesh: Mesh):
     assert mesh.givers() == list(ALL)
     assert mesh.links.takers((BOB, EVE)) == [BOB, EVE]
+
+
+def test_of_many_links_that_come_up_a_few_push_from_the_start(mesh: Mesh):
+    mesh.links.link_down(EVE, LATER)
+    mesh.links.link_down(DAN, LATER)
+    mesh.links.link_up(DAN, LATER)
+    mesh.links.link_up(EVE, LATER)
+
+    assert mesh.host.take_sent() == [(DAN, Prune()), (EVE, Prune())]
+    assert mesh.givers() == [ANN, BOB, CAT]
+
+
+def test_a_lead_within_the_lateness_of_the_node_itself_is_none(host: RecordingHost):
+    mesh = Mesh(host, wanted=5)
+    mesh.lag_s = 0.1
+    mesh.hear(*ALL, late_s=0.05, now=LATER)
+
+    assert len(mesh.givers()) == 1
 
 
 def test_each_duplicate_prunes_one_until_as_many_push_as_are_wanted(mesh: Mesh):

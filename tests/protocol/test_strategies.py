@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 
 import pytest
@@ -10,7 +11,17 @@ from hypothesis import strategies as st
 
 from sorcha_peer_core.errors import ConfigError
 from sorcha_peer_core.interfaces.strategy import Spread, View
-from sorcha_peer_core.protocol.strategies import FIRST_PUSH_MOST_BYTES, FIRST_PUSHES, REPAIR_FANOUT, Flood, Mesh, Sqrt, view_size
+from sorcha_peer_core.protocol.strategies import (
+    FIRST_PUSH_MOST_BYTES,
+    FIRST_PUSHES,
+    REPAIR_FANOUT,
+    SPARING_AFTER_S,
+    SPARING_FANOUT,
+    Flood,
+    Mesh,
+    Sqrt,
+    view_size,
+)
 from sorcha_peer_core.protocol.view import most_kept, wanted_for_good
 from sorcha_peer_core.testing.strategy_suite import StrategySuite
 
@@ -196,3 +207,23 @@ def test_sqrt_tells_the_hash_to_the_square_root_of_the_network_and_nobody_pushes
 def test_flood_pushes_to_everybody_who_may_not_have_it_whatever_they_asked_for():
     assert Flood().relay(SOME_LINKED, 100_000, 9, Random(1)) == Spread(PEERS, (), 0.0)
     assert Flood().relay(SOME_LINKED, 300_000, 9, Random(1)) == Spread((), PEERS, 0.0)
+
+
+def test_where_messages_are_to_be_saved_a_relay_announces_to_a_few_and_not_at_once():
+    view = View(PEERS, linked=11, known=12, eager=EAGER, sparing=True)
+
+    spread = Mesh().relay(view, 100, 2, Random(1))
+
+    assert tuple(spread.push) == EAGER
+    assert len(spread.announce) == SPARING_FANOUT
+    assert set(spread.announce) < set(OTHERS)
+    assert spread.announce_after_s == SPARING_AFTER_S
+
+
+def test_everybody_has_the_same_chance_to_hear_of_what_only_a_few_are_told():
+    view, rng = View(PEERS, linked=11, known=12, eager=EAGER, sparing=True), Random(1)
+
+    told = Counter(peer for _ in range(7000) for peer in Mesh().relay(view, 100, 2, rng).announce)
+
+    assert set(told) == set(OTHERS)
+    assert max(told.values()) - min(told.values()) < 300
