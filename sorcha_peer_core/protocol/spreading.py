@@ -102,6 +102,14 @@ class Spreading:
         """Many pushes leave one after the other: whoever is far away must not have to wait for it as well."""
         return sorted(peers, key=lambda peer: -(self._rtt_s(peer) or 0.0))
 
+    def ask(self, peers: Iterable[int], items: Sequence[m.Announced]) -> None:
+        """Ask these peers for receipts of own transactions."""
+        most = self._config.announce_items
+        announces = [m.Announce(tuple(items[at : at + most]), asks=True) for at in range(0, len(items), most)]
+        for peer in peers:
+            for announce in announces:
+                self._host.send(peer, announce, Priority.OWN)
+
     def announce_to(self, peer: int, pushes: Iterable[m.Push]) -> None:
         """Announce these to one peer, at once."""
         items = tuple(m.Announced(push.transaction.hash, len(push.transaction.payload)) for push in pushes)

@@ -6,12 +6,14 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.model import messages as m
-from sorcha_peer_core.model.transaction import Transaction
+from sorcha_peer_core.model.transaction import Due, Transaction
 from sorcha_peer_core.protocol.core import Core
 from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.sim.ledger import START_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sorcha_peer_core.interfaces.strategy import Strategy
     from sorcha_peer_core.model.events import Event
     from sorcha_peer_core.model.ids import TxHash
@@ -308,6 +310,17 @@ class Machine:
         if pipe is not None:
             self.cursors[pipe.far.index] = cursor
 
+    def delivered(self, hashes: Sequence[TxHash]) -> None:
+        """Nobody waits for it."""
+
+    def postpone(self, hashes: Sequence[TxHash], delay_s: float, attempts: int, reason: str) -> None:
+        """As long as this life lasts."""
+        offers = [Due(tx_hash, self._net.ledger.size_of(tx_hash), attempts, inf) for tx_hash in hashes]
+        self._net.calendar.add((self.now + delay_s, self._on_offers, offers, self._life))
+
+    def give_up(self, tx_hash: TxHash, reason: str) -> None:
+        """Nobody reads dead letters."""
+
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """Never here: every transaction is genuine."""
 
@@ -332,6 +345,12 @@ class Machine:
         if self.running and life == self._life:
             self.now = max(self.now, at)
             self._commit(tx_hash)
+            self._settle()
+
+    def _on_offers(self, at: float, offers: Sequence[Due], life: int) -> None:
+        if self.running and life == self._life:
+            self.now = max(self.now, at)
+            self.core.offer_again(offers, self.now)
             self._settle()
 
     def _on_verified(self, at: float, transaction: Transaction, life: int) -> None:
