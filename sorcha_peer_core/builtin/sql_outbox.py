@@ -28,10 +28,7 @@ _RELEASE = (
     "UPDATE transaction_queue SET state = 'inflight', retry_count = 1, last_attempt = ?, last_attempt_ms = ?, reason = '', "
     "not_before_ms = NULL, dead_ms = NULL, tx_data = ? WHERE id = ?"
 )
-_DUE = (
-    "SELECT id, tx_hash, size, retry_count FROM transaction_queue WHERE not_before_ms <= ? "
-    "ORDER BY not_before_ms, id LIMIT ?"
-)
+_DUE = "SELECT id, tx_hash, size, retry_count FROM transaction_queue WHERE not_before_ms <= ? ORDER BY not_before_ms, id LIMIT ?"
 _OFFER = (
     "UPDATE transaction_queue SET state = 'inflight', last_attempt = ?, last_attempt_ms = ?, not_before_ms = NULL, reason = '' "
     "WHERE id = ?"
