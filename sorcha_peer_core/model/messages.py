@@ -55,8 +55,8 @@ class Refusal(NamedTuple):
 class FlushRequest(NamedTuple):
     """So many of mine wait to be sent, of so many bytes together: how many may I push to you?"""
 
-    count: int
-    bytes: int
+    waiting: int
+    waiting_bytes: int
 
 
 class FlushGrant(NamedTuple):

@@ -75,9 +75,9 @@ class Core:
             gave_up=self._gave_up,
         )
         self.swarms = self._fetching.swarms
-        self._receipts = Receipts(config, host, rng)
+        self.receipts = Receipts(config, host, rng)
         self._owed = Owed(host, self._seen, self._recent, config.max_transaction_bytes)
-        self._answers = Answers(config, host, self._recent, uplink, self.swarms, self._gave, self._receipts.__contains__)
+        self._answers = Answers(config, host, self._recent, uplink, self.swarms, self._gave, self.receipts.__contains__)
         self.reconciling = Reconciling(config, host, rng, consider=self._consider, fetching=lambda: len(self._fetching))
         self.counters = Counters()
         self._handlers: dict[type, Callable[[int, Any], None]] = {
@@ -94,7 +94,7 @@ class Core:
             m.Prune: lambda peer, prune: self._mesh.on_prune(peer, prune, self._now),
             m.Ping: self._probing.ping,
             m.Pong: lambda peer, pong: self._probing.pong(peer, pong, self._now),
-            m.Receipt: lambda peer, receipt: self._receipts.received(peer, receipt.hashes),
+            m.Receipt: lambda peer, receipt: self.receipts.received(peer, receipt.hashes),
             m.Refusal: self._on_refusal,
             m.SyncSince: self._answers.sync_since,
             **dict.fromkeys(self.reconciling.kinds, lambda peer, message: self.reconciling.receive(peer, message, self._now)),
@@ -109,7 +109,7 @@ class Core:
             m.DigestDue: lambda timer: self.reconciling.digest_due(timer, self._now),
             m.CompareDue: lambda timer: self.reconciling.compare_due(timer, self._now),
             m.RotateSeen: self._on_rotate_seen,
-            m.LeasesDue: lambda timer: self._receipts.due(self._now),
+            m.LeasesDue: lambda timer: self.receipts.due(self._now),
         }
 
     @property
@@ -126,11 +126,6 @@ class Core:
     def fetching(self) -> int:
         """Hashes that were announced and are not here."""
         return len(self._fetching)
-
-    @property
-    def awaiting_receipts(self) -> int:
-        """Own transactions that were offered to the network, of which too few peers have said that they have them."""
-        return len(self._receipts)
 
     @property
     def slowness(self) -> int:
@@ -160,7 +155,7 @@ class Core:
         if tx_hash not in self._seen:
             # A copy that is being verified need not be: this one is known to be good.
             verifying = self._verifying.pop(tx_hash, None)
-            self._receipts.begin(tx_hash, 1, now)
+            self.receipts.begin(tx_hash, 1, now)
             self._accept(own_trace(transaction, verifying, now))
         else:
             # The network had it first; storing it again only ends its outbox row.
@@ -170,7 +165,7 @@ class Core:
         """Ask all linked peers for receipts of own transactions that are in the log; who lacks them fetches them."""
         self._now = now
         for offer in offers:
-            self._receipts.begin(offer.hash, offer.attempts + 1, now)
+            self.receipts.begin(offer.hash, offer.attempts + 1, now)
         items = tuple(m.Announced(offer.hash, offer.size) for offer in offers)
         self._spreading.ask(self._linked, items)
 
@@ -217,7 +212,7 @@ class Core:
         self._spreading.announce_to(peer, uncommitted)
         for push in uncommitted:
             self.traces.given(push.transaction.hash, peer, ANNOUNCE, now)
-        self._receipts.link_up(peer, now)
+        self.receipts.link_up(peer, now)
         self.reconciling.link_up(peer, cursor, now)
         self._probing.link_up(peer, now)
 
@@ -231,7 +226,7 @@ class Core:
         self._mesh.link_down(peer, now)
         self._spreading.link_down(peer)
         self._probing.link_down(peer)
-        self._receipts.link_down(peer)
+        self.receipts.link_down(peer)
         self._fetching.link_down(peer, now)
         self.reconciling.link_down(peer, now)
 
@@ -482,7 +477,7 @@ class Core:
 
     def _on_refusal(self, peer: int, refusal: m.Refusal) -> None:
         self.counters.refused += 1
-        self._receipts.refused(peer, refusal.hash, refusal.reason)
+        self.receipts.refused(peer, refusal.hash, refusal.reason)
 
     def _gave_up(self, tx_hash: TxHash) -> None:
         self._owed.forget(tx_hash)

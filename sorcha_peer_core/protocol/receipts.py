@@ -60,10 +60,10 @@ class Receipts:
     def __len__(self) -> int:
         return len(self._offers)
 
-    def givers(self, tx_hash: TxHash) -> Sequence[int]:
-        """Who gave a receipt for it in this attempt."""
+    def given(self, tx_hash: TxHash) -> int:
+        """How many peers gave a receipt for it in this attempt."""
         offer = self._offers.get(tx_hash)
-        return offer.givers if offer is not None else ()
+        return len(offer.givers) if offer is not None else 0
 
     def link_up(self, peer: int, now: float) -> None:
         """``peer`` may give receipts. After a time without any link all leases begin anew."""

@@ -138,7 +138,7 @@ _SIZES: dict[type, Callable[[Any], int]] = {
     m.Have: _have,
     m.Receipt: lambda receipt: _frame(_field(_HASH * len(receipt.hashes)), _LATE),
     m.Refusal: _refusal,
-    m.FlushRequest: lambda request: _frame(_number(request.count) + _number(request.bytes), _LATE),
+    m.FlushRequest: lambda request: _frame(_number(request.waiting) + _number(request.waiting_bytes), _LATE),
     m.FlushGrant: _flush_grant,
     m.Graft: lambda graft: _frame(0, _LATE),
     m.Prune: lambda prune: _frame(2 * prune.refused, _LATE),

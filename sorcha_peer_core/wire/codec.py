@@ -274,7 +274,7 @@ _ENCODERS: dict[type, Callable[[Any], Any]] = {
     m.Have: lambda h: pb.Frame(have=pb.Have(hash=h.hash, size=h.size, chunks=h.chunks)),
     m.Receipt: lambda r: pb.Frame(receipt=pb.Receipt(hashes=b"".join(r.hashes))),
     m.Refusal: lambda r: pb.Frame(refusal=pb.Refusal(hash=r.hash, reason=r.reason)),
-    m.FlushRequest: lambda r: pb.Frame(flush_request=pb.FlushRequest(count=r.count, bytes=r.bytes)),
+    m.FlushRequest: lambda r: pb.Frame(flush_request=pb.FlushRequest(waiting=r.waiting, waiting_bytes=r.waiting_bytes)),
     m.FlushGrant: lambda g: pb.Frame(flush_grant=pb.FlushGrant(most=g.most, most_bytes=g.most_bytes, window_s=g.window_s)),
     m.Graft: lambda g: pb.Frame(graft=pb.Graft()),
     m.Prune: lambda p: pb.Frame(prune=pb.Prune(refused=p.refused)),
@@ -295,9 +295,7 @@ def _decode_have(h: Any) -> m.Have:
 
 def _decode_receipt(r: Any) -> m.Receipt:
     if len(r.hashes) > _MOST_RECEIPTS * HASH_BYTES:
-        raise RemoteProtocolError(
-            f"a receipt for {len(r.hashes) // HASH_BYTES} transactions; at most {_MOST_RECEIPTS} are allowed"
-        )
+        raise RemoteProtocolError(f"a receipt for {len(r.hashes) // HASH_BYTES} transactions, not {_MOST_RECEIPTS} at most")
     return m.Receipt(_split_hashes(r.hashes))
 
 
@@ -333,7 +331,7 @@ _DECODERS: dict[str, Callable[[Any], m.Message | Hello | Proof]] = {
     "have": _decode_have,
     "receipt": _decode_receipt,
     "refusal": lambda r: m.Refusal(_one_hash(r.hash), printable(r.reason, _MOST_REASON_CHARS)),
-    "flush_request": lambda r: m.FlushRequest(r.count, r.bytes),
+    "flush_request": lambda r: m.FlushRequest(r.waiting, r.waiting_bytes),
     "flush_grant": _decode_flush_grant,
     "graft": lambda g: m.Graft(),
     "prune": lambda p: m.Prune(p.refused),

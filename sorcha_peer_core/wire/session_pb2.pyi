@@ -308,12 +308,12 @@ class Refusal(_message.Message):
     def __init__(self, hash: _Optional[bytes] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class FlushRequest(_message.Message):
-    __slots__ = ("count", "bytes")
-    COUNT_FIELD_NUMBER: _ClassVar[int]
-    BYTES_FIELD_NUMBER: _ClassVar[int]
-    count: int
-    bytes: int
-    def __init__(self, count: _Optional[int] = ..., bytes: _Optional[int] = ...) -> None: ...
+    __slots__ = ("waiting", "waiting_bytes")
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    WAITING_BYTES_FIELD_NUMBER: _ClassVar[int]
+    waiting: int
+    waiting_bytes: int
+    def __init__(self, waiting: _Optional[int] = ..., waiting_bytes: _Optional[int] = ...) -> None: ...
 
 class FlushGrant(_message.Message):
     __slots__ = ("most", "most_bytes", "window_s")
