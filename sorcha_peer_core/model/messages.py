@@ -319,8 +319,22 @@ class LeasesDue(NamedTuple):
     """Timer: see which own transactions got too few receipts in time."""
 
 
+class AskDue(NamedTuple):
+    """Timer: ask for receipts of what was handed to one peer alone."""
+
+
 Timer = (
-    FlushAnnouncements | FetchDue | SwarmsDue | TellChunks | ProbeDue | SyncDue | DigestDue | CompareDue | RotateSeen | LeasesDue
+    FlushAnnouncements
+    | FetchDue
+    | SwarmsDue
+    | TellChunks
+    | ProbeDue
+    | SyncDue
+    | DigestDue
+    | CompareDue
+    | RotateSeen
+    | LeasesDue
+    | AskDue
 )
 
 

@@ -11,6 +11,7 @@ from sorcha_peer_core.protocol.answers import Answers
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.protocol.counters import Counters
 from sorcha_peer_core.protocol.fetching import Fetching
+from sorcha_peer_core.protocol.flush import Flush, Grants
 from sorcha_peer_core.protocol.host import Host
 from sorcha_peer_core.protocol.mesh_links import MeshLinks
 from sorcha_peer_core.protocol.owed import Owed
@@ -76,6 +77,8 @@ class Core:
         )
         self.swarms = self._fetching.swarms
         self.receipts = Receipts(config, host, rng)
+        self.flush = Flush(host, rng, self.receipts, self._spreading.ask)
+        self.grants = Grants(host, self._backlog_bytes)
         self._owed = Owed(host, self._seen, self._recent, config.max_transaction_bytes)
         self._answers = Answers(config, host, self._recent, uplink, self.swarms, self._gave, self.receipts.__contains__)
         self.reconciling = Reconciling(config, host, rng, consider=self._consider, fetching=lambda: len(self._fetching))
@@ -94,8 +97,10 @@ class Core:
             m.Prune: lambda peer, prune: self._mesh.on_prune(peer, prune, self._now),
             m.Ping: self._probing.ping,
             m.Pong: lambda peer, pong: self._probing.pong(peer, pong, self._now),
-            m.Receipt: lambda peer, receipt: self.receipts.received(peer, receipt.hashes),
+            m.Receipt: self._on_receipt,
             m.Refusal: self._on_refusal,
+            m.FlushRequest: lambda peer, request: self.grants.asked(peer, request, self._now),
+            m.FlushGrant: lambda peer, grant: self.flush.granted(peer, grant, self._now),
             m.SyncSince: self._answers.sync_since,
             **dict.fromkeys(self.reconciling.kinds, lambda peer, message: self.reconciling.receive(peer, message, self._now)),
         }
@@ -110,6 +115,7 @@ class Core:
             m.CompareDue: lambda timer: self.reconciling.compare_due(timer, self._now),
             m.RotateSeen: self._on_rotate_seen,
             m.LeasesDue: lambda timer: self.receipts.due(self._now),
+            m.AskDue: lambda timer: self.flush.ask_due(),
         }
 
     @property
@@ -213,6 +219,7 @@ class Core:
         for push in uncommitted:
             self.traces.given(push.transaction.hash, peer, ANNOUNCE, now)
         self.receipts.link_up(peer, now)
+        self.flush.link_up(peer)
         self.reconciling.link_up(peer, cursor, now)
         self._probing.link_up(peer, now)
 
@@ -227,6 +234,8 @@ class Core:
         self._spreading.link_down(peer)
         self._probing.link_down(peer)
         self.receipts.link_down(peer)
+        self.flush.link_down(peer)
+        self.grants.link_down(peer)
         self._fetching.link_down(peer, now)
         self.reconciling.link_down(peer, now)
 
@@ -356,7 +365,10 @@ class Core:
         if was_missing:
             trace.missed = True
             self.counters.synced += 1
-        if own or not (was_missing and self.reconciling.many_repaired):
+        alone = self.flush.take(tx_hash, len(push.transaction.payload), lacking, self._now) if own else None
+        if alone is not None:
+            trace.spread = self._spreading.hand(mine, alone, self._now)
+        elif own or not (was_missing and self.reconciling.many_repaired):
             trace.spread = self._spreading.spread(mine, lacking, self._now, 0 if own else push.reach)
         self.traces.keep(trace, self._now)
         self._host.store(push.transaction, hops, own)
@@ -474,6 +486,14 @@ class Core:
         if how == FETCH:
             self._has(peer, tx_hash)
         self.traces.given(tx_hash, peer, how, self._now)
+
+    def _on_receipt(self, peer: int, receipt: m.Receipt) -> None:
+        self.receipts.received(peer, receipt.hashes)
+        self.flush.receipted(peer, receipt.hashes)
+
+    def _backlog_bytes(self) -> int:
+        verifying = sum(len(trace.push.transaction.payload) for trace in self._verifying.values())
+        return verifying + self._recent.uncommitted_bytes
 
     def _on_refusal(self, peer: int, refusal: m.Refusal) -> None:
         self.counters.refused += 1

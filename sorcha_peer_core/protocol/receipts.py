@@ -65,6 +65,11 @@ class Receipts:
         offer = self._offers.get(tx_hash)
         return len(offer.givers) if offer is not None else 0
 
+    def lacks(self, tx_hash: TxHash) -> int:
+        """How many more it takes; 0 for one that does not await any."""
+        offer = self._offers.get(tx_hash)
+        return 0 if offer is None else self._most_needed - len(offer.givers)
+
     def link_up(self, peer: int, now: float) -> None:
         """``peer`` may give receipts. After a time without any link all leases begin anew."""
         if not self._linked:

@@ -57,6 +57,11 @@ class Recent:
         """What no peer's sync can find yet."""
         return tuple(self._uncommitted.values())
 
+    @property
+    def uncommitted_bytes(self) -> int:
+        """Of the payloads that the store does not have yet."""
+        return sum(len(push.transaction.payload) for push in self._uncommitted.values())
+
     def get(self, tx_hash: TxHash) -> Push | None:
         """What there is, without a trip to the store."""
         return self._uncommitted.get(tx_hash) or self._committed.get(tx_hash)

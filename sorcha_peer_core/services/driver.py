@@ -135,6 +135,11 @@ class Driver:
         """Ask for receipts of own transactions that were released before."""
         self.post(self._on_offer_again, offers)
 
+    def want_to_flush(self, waiting: int, waiting_bytes: int) -> bool:
+        """So many submissions wait; returns whether the next ones may be released."""
+        self.post(self._on_want_to_flush, waiting, waiting_bytes)
+        return self.core.flush.is_ready(time.monotonic())
+
     def verified(self, transactions: Sequence[Transaction], flaws: Sequence[str | None]) -> None:
         """The verifier's answer."""
         self.post(self._on_verified, transactions, flaws)
@@ -319,6 +324,9 @@ class Driver:
 
     def _on_offer_again(self, offers: Sequence[Due]) -> None:
         self.core.offer_again(offers, time.monotonic())
+
+    def _on_want_to_flush(self, waiting: int, waiting_bytes: int) -> None:
+        self.core.flush.want(waiting, waiting_bytes, time.monotonic())
 
     def _on_verified(self, transactions: Sequence[Transaction], flaws: Sequence[str | None]) -> None:
         now = time.monotonic()

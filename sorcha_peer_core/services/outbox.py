@@ -48,6 +48,8 @@ _PATIENCE_S = 0.5
 _RETRY_S = 1.0
 _LOOK_S = 0.02
 """How often it is looked whether there is room, or whether peers' logs have been read."""
+_MANY = 512
+"""Pending when peers are linked again: from here on they are asked how much they can take."""
 _LOGS_READ = 3
 """Peers whose logs are read before anything is released: what the network has need not be sent."""
 _LONGEST_READING_S = 10.0
@@ -92,6 +94,8 @@ class Outbox:
         self._ready: deque[Queued] = deque()
         self._caught_up_of: float | None = None
         """The beginning of the time with links in which the logs of peers have been read."""
+        self._is_flushing = False
+        """Much gathered before a link came up."""
         self._signal = Signal()
         self._stopping = False
         self.settled = Signal()
@@ -229,7 +233,16 @@ class Outbox:
             enough = self._driver.logs_read >= min(_LOGS_READ, self._driver.linked)
             if enough or time.monotonic() - self._driver.online_since > _LONGEST_READING_S:
                 self._caught_up_of = self._driver.online_since
-        return self._is_open and self._has_room
+                self._is_flushing = True
+        return self._is_open and self._has_room and self._may_flush()
+
+    def _may_flush(self) -> bool:
+        """Of much that waited for a link a few peers take their share: then no more goes out than they can take."""
+        totals = self._store.queue_totals()
+        self._is_flushing &= totals.pending >= _MANY
+        if not self._is_flushing or self._driver.linked <= 1:
+            return True
+        return self._driver.want_to_flush(totals.pending, totals.waiting_bytes)
 
     @property
     def _has_room(self) -> bool:
@@ -244,7 +257,7 @@ class Outbox:
         # Without links not for ever: the news of one may come here before the core, and ``linked``, have heard of it.
         if self._driver.linked == 0 or self.clock_is_off():
             return _RETRY_S
-        if not self._is_open or not self._has_room:
+        if not self._is_open or not self._has_room or self._is_flushing:
             return _LOOK_S
         due_ms = self._store.next_due_ms()
         return None if due_ms is None else max(_LOOK_S, due_ms / 1000 - time.time())

@@ -432,3 +432,12 @@ def test_link_up_and_link_down_reach_the_core_in_order(world):
 
     order = [entry for entry in world.core.log if entry[0].startswith("link")]
     assert order == [("link_up", 4, m.Cursor(1, 2)), ("link_down", 4)]
+
+
+def test_the_core_hears_what_waits_and_says_whether_it_may_go(world):
+    world.core.flush = SimpleNamespace(want=lambda *args: world.core.log.append(("want", *args)), is_ready=lambda now: False)
+
+    assert world.driver.want_to_flush(700, 9000) is False
+    let_others_run()
+
+    assert world.core.of("want")[0][:2] == (700, 9000)

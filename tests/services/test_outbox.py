@@ -31,6 +31,12 @@ class FakeDriver:
         self.released: list[tuple[object, float]] = []
         self.offered: list[Due] = []
         self.renewed: list[tuple[Transaction, int]] = []
+        self.wanted: list[tuple[int, int]] = []
+        self.takes = False
+
+    def want_to_flush(self, waiting, waiting_bytes):
+        self.wanted.append((waiting, waiting_bytes))
+        return self.takes
 
     def submit(self, transactions, queued_ms):
         self.own_in_flight += len(transactions)
@@ -416,6 +422,47 @@ def test_nothing_is_released_while_the_clock_is_off(boxes):
     off.append(False)
 
     wait_until(lambda: released(box) == [b"a"], "it is released")
+
+
+# Much that waited.
+
+
+def test_of_much_that_waited_for_a_link_no_more_goes_out_than_peers_take(boxes, monkeypatch):
+    monkeypatch.setattr(module, "_MANY", 3)
+    box = boxes()
+    put(box, b"a", b"b", b"cd")
+    link(box, peers=2, logs_read=2)
+    wait_until(lambda: len(box.driver.wanted) > 1, "peers are asked")
+    assert box.driver.wanted[0] == (3, 4)
+    assert released(box) == []
+
+    box.driver.takes = True
+
+    wait_until(lambda: len(released(box)) == 3, "it is released")
+
+
+def test_a_single_peer_is_not_asked_what_it_takes(boxes, monkeypatch):
+    monkeypatch.setattr(module, "_MANY", 3)
+    box = boxes()
+    put(box, b"a", b"b", b"c")
+
+    link(box)
+
+    wait_until(lambda: len(released(box)) == 3, "it is released")
+    assert box.driver.wanted == []
+
+
+def test_what_is_submitted_fast_while_peers_are_linked_goes_out_as_it_comes(boxes, monkeypatch):
+    monkeypatch.setattr(module, "_MANY", 3)
+    box = boxes()
+    link(box, peers=2, logs_read=2)
+    put(box, b"a")
+    wait_until(lambda: len(released(box)) == 1, "it is released")
+
+    put(box, *(bytes([number]) for number in range(1, 20)))
+
+    wait_until(lambda: len(released(box)) == 20, "all are released")
+    assert box.driver.wanted == []
 
 
 # What got too few receipts.
