@@ -12,6 +12,7 @@ from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.sim.ledger import START_MS
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Sequence
 
     from sorcha_peer_core.interfaces.strategy import Strategy
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from sorcha_peer_core.sim.network import Network
     from sorcha_peer_core.sim.parcel import Batch, Parcel
     from sorcha_peer_core.sim.pipe import Pipe
+
+
+_LOGS_READ, _ROWS_AT_ONCE, _MOST_AWAITING, _LOOK_S = 3, 128, 4096, 0.02
+"""As in the outbox of a node."""
 
 
 class Machine:
@@ -118,6 +123,25 @@ class Machine:
         self._catch_up()
         self.core.submit(transaction, self.now)
         self._settle()
+
+    def flush(self, waiting: deque[Transaction]) -> None:
+        """Release what waited for a link, as an outbox does: when peers' logs have been read, and no more than they take."""
+        self._catch_up()
+        self._on_flush(self.now, waiting, self._life)
+
+    def _on_flush(self, at: float, waiting: deque[Transaction], life: int) -> None:
+        if not self.running or life != self._life:
+            return
+        self.now = max(self.now, at)
+        core = self.core
+        if self.pipes and core.reconciling.logs_read >= min(_LOGS_READ, len(self.pipes)):
+            core.flush.want(len(waiting), sum(len(transaction.payload) for transaction in waiting), self.now)
+            if core.flush.is_ready(self.now) and len(core.receipts) < _MOST_AWAITING:
+                for _ in range(min(_ROWS_AT_ONCE, len(waiting))):
+                    core.submit(waiting.popleft(), self.now)
+        self._settle()
+        if waiting:
+            self._net.calendar.add((self.now + _LOOK_S, self._on_flush, waiting, life))
 
     def _on_message(self, at: float, pipe: Pipe, parcel: Parcel) -> None:
         _, message, cell, amount, _, down_s, cpu_s, _ = parcel
