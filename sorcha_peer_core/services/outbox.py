@@ -53,6 +53,7 @@ _MANY = 512
 _LOGS_READ = 3
 """Peers whose logs are read before anything is released: what the network has need not be sent."""
 _LONGEST_READING_S = 10.0
+_COMPANY_S = 1.0
 _RENEWED_BEFORE_S = 600.0
 """An envelope that lives no longer than this is not offered any more; of short lives, a tenth."""
 
@@ -230,11 +231,18 @@ class Outbox:
         if self._driver.linked == 0 or self.clock_is_off():
             return False
         if not self._is_open:
-            enough = self._driver.logs_read >= min(_LOGS_READ, self._driver.linked)
-            if enough or time.monotonic() - self._driver.online_since > _LONGEST_READING_S:
-                self._caught_up_of = self._driver.online_since
-                self._is_flushing = True
+            self._look_around()
         return self._is_open and self._has_room and self._may_flush()
+
+    def _look_around(self) -> None:
+        """Whether the logs of enough peers were read. With much to hand out it is worth a moment that more peers are linked."""
+        online_s = time.monotonic() - self._driver.online_since
+        logs_read, linked = self._driver.logs_read, self._driver.linked
+        self._is_flushing = self._store.queue_totals().pending >= _MANY
+        is_read = logs_read >= min(_LOGS_READ, linked)
+        has_company = logs_read >= _LOGS_READ or not self._is_flushing or online_s > _COMPANY_S
+        if (is_read and has_company) or online_s > _LONGEST_READING_S:
+            self._caught_up_of = self._driver.online_since
 
     def _may_flush(self) -> bool:
         """Of much that waited for a link a few peers take their share: then no more goes out than they can take."""

@@ -431,7 +431,7 @@ def test_of_much_that_waited_for_a_link_no_more_goes_out_than_peers_take(boxes, 
     monkeypatch.setattr(module, "_MANY", 3)
     box = boxes()
     put(box, b"a", b"b", b"cd")
-    link(box, peers=2, logs_read=2)
+    link(box, peers=3, logs_read=3)
     wait_until(lambda: len(box.driver.wanted) > 1, "peers are asked")
     assert box.driver.wanted[0] == (3, 4)
     assert released(box) == []
@@ -441,8 +441,22 @@ def test_of_much_that_waited_for_a_link_no_more_goes_out_than_peers_take(boxes, 
     wait_until(lambda: len(released(box)) == 3, "it is released")
 
 
+def test_much_that_waited_waits_a_moment_longer_for_more_peers_than_one(boxes, monkeypatch):
+    monkeypatch.setattr(module, "_MANY", 3)
+    box = boxes()
+    put(box, b"a", b"b", b"c")
+    link(box)
+    gevent.sleep(0.05)
+    assert released(box) == []
+
+    box.driver.linked = box.driver.logs_read = 3
+
+    wait_until(lambda: box.driver.wanted, "they are asked at once")
+
+
 def test_a_single_peer_is_not_asked_what_it_takes(boxes, monkeypatch):
     monkeypatch.setattr(module, "_MANY", 3)
+    monkeypatch.setattr(module, "_COMPANY_S", 0.0)
     box = boxes()
     put(box, b"a", b"b", b"c")
 
