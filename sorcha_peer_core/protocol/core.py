@@ -10,13 +10,11 @@ from sorcha_peer_core.model.transaction import Due, Transaction
 from sorcha_peer_core.protocol.answers import Answers
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.protocol.counters import Counters
+from sorcha_peer_core.protocol.delivery import Delivery
 from sorcha_peer_core.protocol.fetching import Fetching
-from sorcha_peer_core.protocol.flush import Flush, Grants
 from sorcha_peer_core.protocol.host import Host
 from sorcha_peer_core.protocol.mesh_links import MeshLinks
-from sorcha_peer_core.protocol.owed import Owed
 from sorcha_peer_core.protocol.probing import Probing
-from sorcha_peer_core.protocol.receipts import Receipts
 from sorcha_peer_core.protocol.recent import Recent
 from sorcha_peer_core.protocol.reconciling import Reconciling
 from sorcha_peer_core.protocol.seen import Seen
@@ -76,10 +74,16 @@ class Core:
             gave_up=self._gave_up,
         )
         self.swarms = self._fetching.swarms
-        self.receipts = Receipts(config, host, rng)
-        self.flush = Flush(host, rng, self.receipts, self._spreading.ask)
-        self.grants = Grants(host, self._backlog_bytes)
-        self._owed = Owed(host, self._seen, self._recent, config.max_transaction_bytes)
+        self.delivery = Delivery(
+            config,
+            host,
+            rng,
+            seen=self._seen,
+            recent=self._recent,
+            verifying_bytes=self._verifying_bytes,
+            ask=self._spreading.ask,
+        )
+        self.receipts, self.flush, self._owed = self.delivery.receipts, self.delivery.flush, self.delivery.owed
         self._answers = Answers(config, host, self._recent, uplink, self.swarms, self._gave, self.receipts.__contains__)
         self.reconciling = Reconciling(config, host, rng, consider=self._consider, fetching=lambda: len(self._fetching))
         self.counters = Counters()
@@ -97,11 +101,8 @@ class Core:
             m.Prune: lambda peer, prune: self._mesh.on_prune(peer, prune, self._now),
             m.Ping: self._probing.ping,
             m.Pong: lambda peer, pong: self._probing.pong(peer, pong, self._now),
-            m.Receipt: self._on_receipt,
-            m.Refusal: self._on_refusal,
-            m.FlushRequest: lambda peer, request: self.grants.asked(peer, request, self._now),
-            m.FlushGrant: lambda peer, grant: self.flush.granted(peer, grant, self._now),
             m.SyncSince: self._answers.sync_since,
+            **dict.fromkeys(self.delivery.kinds, lambda peer, message: self.delivery.receive(peer, message, self._now)),
             **dict.fromkeys(self.reconciling.kinds, lambda peer, message: self.reconciling.receive(peer, message, self._now)),
         }
         self._timers: dict[type, Callable[[Any], None]] = {
@@ -170,10 +171,7 @@ class Core:
     def offer_again(self, offers: Sequence[Due], now: float) -> None:
         """Ask all linked peers for receipts of own transactions that are in the log; who lacks them fetches them."""
         self._now = now
-        for offer in offers:
-            self.receipts.begin(offer.hash, offer.attempts + 1, now)
-        items = tuple(m.Announced(offer.hash, offer.size) for offer in offers)
-        self._spreading.ask(self._linked, items)
+        self.delivery.offer_again(offers, now)
 
     def renew(self, transaction: Transaction, attempts: int, now: float) -> None:
         """Offer an own transaction in a new envelope: the time of the one in the log is over, or soon will be."""
@@ -218,8 +216,7 @@ class Core:
         self._spreading.announce_to(peer, uncommitted)
         for push in uncommitted:
             self.traces.given(push.transaction.hash, peer, ANNOUNCE, now)
-        self.receipts.link_up(peer, now)
-        self.flush.link_up(peer)
+        self.delivery.link_up(peer, now)
         self.reconciling.link_up(peer, cursor, now)
         self._probing.link_up(peer, now)
 
@@ -233,9 +230,7 @@ class Core:
         self._mesh.link_down(peer, now)
         self._spreading.link_down(peer)
         self._probing.link_down(peer)
-        self.receipts.link_down(peer)
-        self.flush.link_down(peer)
-        self.grants.link_down(peer)
+        self.delivery.link_down(peer)
         self._fetching.link_down(peer, now)
         self.reconciling.link_down(peer, now)
 
@@ -487,17 +482,8 @@ class Core:
             self._has(peer, tx_hash)
         self.traces.given(tx_hash, peer, how, self._now)
 
-    def _on_receipt(self, peer: int, receipt: m.Receipt) -> None:
-        self.receipts.received(peer, receipt.hashes)
-        self.flush.receipted(peer, receipt.hashes)
-
-    def _backlog_bytes(self) -> int:
-        verifying = sum(len(trace.push.transaction.payload) for trace in self._verifying.values())
-        return verifying + self._recent.uncommitted_bytes
-
-    def _on_refusal(self, peer: int, refusal: m.Refusal) -> None:
-        self.counters.refused += 1
-        self.receipts.refused(peer, refusal.hash, refusal.reason)
+    def _verifying_bytes(self) -> int:
+        return sum(len(trace.push.transaction.payload) for trace in self._verifying.values())
 
     def _gave_up(self, tx_hash: TxHash) -> None:
         self._owed.forget(tx_hash)

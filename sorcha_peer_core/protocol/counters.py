@@ -14,7 +14,5 @@ class Counters:
     duplicates: int = 0
     """Of those, how many were here or on their way."""
     rejected: int = 0
-    refused: int = 0
-    """Times that a peer said of an own transaction that it is not valid."""
     synced: int = 0
     """Transactions that only a peer's log or a comparison brought."""

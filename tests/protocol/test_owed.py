@@ -200,7 +200,7 @@ def test_refusals_of_all_peers_make_it_a_dead_letter(node: Node):
         node.hear(peer, m.Refusal(TX.hash, "too large"), 1.1)
 
     assert node.host.dead == {TX.hash: "refused by 3 peers: too large"}
-    assert node.core.counters.refused == 3
+    assert node.core.delivery.refused == 3
 
 
 def test_what_is_offered_again_asks_everybody_for_receipts(node: Node):
