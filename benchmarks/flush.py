@@ -119,7 +119,7 @@ def _left(origin: NodeProcess) -> dict[str, Any]:
     store.open()
     totals = store.queue_totals()
     store.close()
-    return {"without_receipts": totals.waiting, "dead": totals.dead}
+    return {"without_receipts": totals.waiting, **totals._asdict()}
 
 
 # Taking in.

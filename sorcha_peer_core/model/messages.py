@@ -319,6 +319,10 @@ class LeasesDue(NamedTuple):
     """Timer: see which own transactions got too few receipts in time."""
 
 
+class ReceiptsDue(NamedTuple):
+    """Timer: tell those who handed them out what was committed since the last time."""
+
+
 class AskDue(NamedTuple):
     """Timer: ask for receipts of what was handed to one peer alone."""
 
@@ -335,6 +339,7 @@ Timer = (
     | RotateSeen
     | LeasesDue
     | AskDue
+    | ReceiptsDue
 )
 
 

@@ -116,6 +116,7 @@ class Core:
             m.CompareDue: lambda timer: self.reconciling.compare_due(timer, self._now),
             m.RotateSeen: self._on_rotate_seen,
             m.LeasesDue: lambda timer: self.receipts.due(self._now),
+            m.ReceiptsDue: lambda timer: self._owed.due(),
             m.AskDue: lambda timer: self.flush.ask_due(),
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from sorcha_peer_core.model.messages import Announced, Receipt, Refusal
+from sorcha_peer_core.model.messages import Announced, Receipt, ReceiptsDue, Refusal
 from sorcha_peer_core.protocol.host import Host, Priority
 
 if TYPE_CHECKING:
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 _MOST_HASHES = 512
 """In one frame."""
+_GATHER_S = 0.03
+"""A frame costs as much as many hashes in it, and nobody who waits for receipts is in a hurry."""
 _MOST_OWED = 65_536
 """Who asks for receipts of things that never come must not fill the memory. What is forgotten is asked for again."""
 
 
 class Owed:
-    """Who is to hear of which commit. Receipts of one commit to one peer are one frame."""
+    """Who is to hear of which commits. Receipts for those of a moment are one frame to each peer."""
 
     def __init__(self, host: Host, seen: Seen, recent: Recent, max_transaction_bytes: int) -> None:
         self._host = host
@@ -28,6 +30,8 @@ class Owed:
         self._recent = recent
         self._max_transaction_bytes = max_transaction_bytes
         self._owed: dict[TxHash, list[int]] = {}
+        self._due: dict[int, list[TxHash]] = {}
+        """Committed, and the peers are to be told in a moment."""
 
     def __len__(self) -> int:
         return len(self._owed)
@@ -69,12 +73,18 @@ class Owed:
         """These are committed."""
         if not self._owed:
             return
-        given: dict[int, list[TxHash]] = {}
+        is_first = not self._due
         for tx_hash in hashes:
             for peer in self._owed.pop(tx_hash, ()):
-                given.setdefault(peer, []).append(tx_hash)
-        for peer, some in given.items():
-            self._give(peer, some)
+                self._due.setdefault(peer, []).append(tx_hash)
+        if is_first and self._due:
+            self._host.set_timer(_GATHER_S, ReceiptsDue())
+
+    def due(self) -> None:
+        """Give the receipts that gathered."""
+        due, self._due = self._due, {}
+        for peer, hashes in due.items():
+            self._give(peer, hashes)
 
     def refuse(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """What ``peer`` handed out is not valid. Whoever else did may have the true one."""

@@ -24,6 +24,13 @@ def receipts(node: Node, peer: int) -> list[tuple[TxHash, ...]]:
     return [receipt.hashes for receipt in node.host.messages_to(peer, m.Receipt)]
 
 
+def commit(node: Node, now: float) -> None:
+    """What waits for its commit is committed, and a moment passes."""
+    node.host.play_stored(node.core, now)
+    for _, timer in node.host.take_timers(m.ReceiptsDue):
+        node.core.timer(timer, now)
+
+
 def offered(attempts: int = 1) -> Due:
     return Due(TX.hash, 7, attempts, 0.0)
 
@@ -31,11 +38,11 @@ def offered(attempts: int = 1) -> Due:
 # What a node owes.
 
 
-def test_an_origin_gets_a_receipt_with_the_commit_and_not_before(node: Node):
+def test_an_origin_gets_a_receipt_after_the_commit_and_not_before(node: Node):
     node.accept(peer=ANN)
     assert node.host.receivers_of(m.Receipt) == []
 
-    node.host.play_stored(node.core, 1.1)
+    commit(node, 1.1)
 
     assert receipts(node, ANN) == [(TX.hash,)]
     assert node.host.receivers_of(m.Receipt) == [ANN]
@@ -46,17 +53,31 @@ def test_an_origin_gets_a_receipt_with_the_commit_and_not_before(node: Node):
 def test_who_relays_gets_none(node: Node):
     node.hear(ANN, m.Push(TX, 1))
     node.host.play_verified(node.core, 1.0)
-    node.host.play_stored(node.core, 1.1)
+    commit(node, 1.1)
 
     assert node.host.receivers_of(m.Receipt) == []
 
 
-def test_the_receipts_of_one_commit_to_one_peer_are_one_frame_of_512_at_most(node: Node):
+def test_the_receipts_for_the_commits_of_a_moment_are_one_frame(node: Node):
+    transactions = [make_transaction(b"%d" % number) for number in range(3)]
+    for transaction in transactions:
+        node.hear(ANN, m.Push(transaction, 0))
+        node.host.play_verified(node.core, 1.0)
+        node.host.play_stored(node.core, 1.0)
+    [(delay_s, timer)] = node.host.take_timers(m.ReceiptsDue)
+    assert delay_s == 0.03
+
+    node.core.timer(timer, 1.03)
+
+    assert receipts(node, ANN) == [tuple(transaction.hash for transaction in transactions)]
+
+
+def test_a_frame_has_512_receipts_at_most(node: Node):
     transactions = [make_transaction(b"%d" % number) for number in range(600)]
     for transaction in transactions:
         node.hear(ANN, m.Push(transaction, 0))
     node.host.play_verified(node.core, 1.0)
-    node.host.play_stored(node.core, 1.1)
+    commit(node, 1.1)
 
     frames = receipts(node, ANN)
     assert [len(hashes) for hashes in frames] == [512, 88]
@@ -66,7 +87,7 @@ def test_the_receipts_of_one_commit_to_one_peer_are_one_frame_of_512_at_most(nod
 def test_an_origin_that_sends_again_what_is_committed_gets_its_receipt_at_once(node: Node):
     node.hear(BOB, m.Push(TX, 1))
     node.host.play_verified(node.core, 1.0)
-    node.host.play_stored(node.core, 1.1)
+    commit(node, 1.1)
 
     node.hear(ANN, m.Push(TX, 0), 2.0)
 
@@ -83,13 +104,13 @@ def test_an_origin_whose_copy_is_not_the_first_waits_for_the_commit(node: Node, 
     assert receipts(node, ANN) == []
 
     node.host.play_verified(node.core, 1.0)
-    node.host.play_stored(node.core, 1.1)
+    commit(node, 1.1)
     assert receipts(node, ANN) == [(TX.hash,)]
 
 
 def test_an_origin_that_asks_hears_of_what_is_here(node: Node):
     node.accept(peer=BOB)
-    node.host.play_stored(node.core, 1.1)
+    commit(node, 1.1)
 
     node.hear(ANN, ASKED, 2.0)
 
@@ -103,7 +124,7 @@ def test_an_origin_that_asks_for_what_is_not_here_is_asked_for_it_and_gets_its_r
 
     node.hear(BOB, m.Push(TX, 1))
     node.host.play_verified(node.core, 1.0)
-    node.host.play_stored(node.core, 1.1)
+    commit(node, 1.1)
 
     assert receipts(node, ANN) == [(TX.hash,)], "also when another one was faster"
 
@@ -113,6 +134,7 @@ def test_an_origin_that_asks_for_what_was_forgotten_hears_of_what_the_store_has(
 
     node.hear(ANN, ASKED)
     node.host.play_loaded(node.core, 1.1, [TX])
+    commit(node, 1.2)
 
     assert receipts(node, ANN) == [(TX.hash,)]
 
@@ -146,7 +168,7 @@ def test_a_forged_copy_does_not_cost_the_origin_its_receipt(node: Node):
     node.host.play_verified(node.core, 1.0, reason="bad signature")
     node.hear(BOB, m.Push(TX, 0))
     node.host.play_verified(node.core, 1.1)
-    node.host.play_stored(node.core, 1.2)
+    commit(node, 1.2)
 
     assert receipts(node, ANN) == []
     assert receipts(node, BOB) == [(TX.hash,)]
@@ -164,7 +186,7 @@ def test_whose_list_led_to_the_whole_gets_the_receipt_whoever_sent_the_last_chun
             data = LISTED.payload[want.offset : want.offset + 50_000]
             node.hear(peer, m.Chunk(LISTED.hash, want.offset, data))
     host.play_verified(node.core, 1.1)
-    host.play_stored(node.core, 1.2)
+    commit(node, 1.2)
 
     assert receipts(node, ANN) == [(LISTED.hash,)]
     assert receipts(node, BOB) == []
@@ -240,7 +262,7 @@ def test_who_wants_what_is_delivered_gets_it_as_relayed(node: Node):
 
 def test_a_new_envelope_takes_the_place_of_the_old_one(node: Node):
     node.core.submit(TX, 1.0)
-    node.host.play_stored(node.core, 1.1)
+    commit(node, 1.1)
     node.host.take_sent()
     anew = TX._replace(header=TX.header._replace(created_ms=5e12), header_bytes=b"anew")
 
@@ -251,6 +273,6 @@ def test_a_new_envelope_takes_the_place_of_the_old_one(node: Node):
     for committed in (False, True):
         node.hear(BOB, m.Want((TX.hash,)), 2.1)
         assert node.host.take_sent() == [(BOB, m.Push(anew, 0, reach=3))], f"committed: {committed}"
-        node.host.play_stored(node.core, 2.2)
+        commit(node, 2.2)
     node.core.timer(m.LeasesDue(), 7.1)
     assert [postponed.attempts for postponed in node.host.postponements] == [3]
