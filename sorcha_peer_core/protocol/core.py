@@ -74,6 +74,7 @@ class Core:
             gave_up=self._gave_up,
         )
         self.swarms = self._fetching.swarms
+        self.counters = Counters()
         self.delivery = Delivery(
             config,
             host,
@@ -82,11 +83,11 @@ class Core:
             recent=self._recent,
             verifying_bytes=self._verifying_bytes,
             ask=self._spreading.ask,
+            counters=self.counters,
         )
         self.receipts, self.flush, self._owed = self.delivery.receipts, self.delivery.flush, self.delivery.owed
         self._answers = Answers(config, host, self._recent, uplink, self.swarms, self._gave, self.receipts.__contains__)
         self.reconciling = Reconciling(config, host, rng, consider=self._consider, fetching=lambda: len(self._fetching))
-        self.counters = Counters()
         self._handlers: dict[type, Callable[[int, Any], None]] = {
             m.Push: self._on_push,
             m.Announce: self._on_announce,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from sorcha_peer_core.model.transaction import Due
     from sorcha_peer_core.protocol.config import CoreConfig
+    from sorcha_peer_core.protocol.counters import Counters
     from sorcha_peer_core.protocol.host import Host
     from sorcha_peer_core.protocol.recent import Recent
     from sorcha_peer_core.protocol.seen import Seen
@@ -33,7 +34,9 @@ class Delivery:
         recent: Recent,
         verifying_bytes: Callable[[], int],
         ask: Ask,
+        counters: Counters,
     ) -> None:
+        self._counters = counters
         self._ask = ask
         self._linked: list[int] = []
         self._now = 0.0
@@ -80,6 +83,7 @@ class Delivery:
         self._ask(self._linked, [m.Announced(offer.hash, offer.size) for offer in offers])
 
     def _on_receipt(self, peer: int, receipt: m.Receipt) -> None:
+        self._counters.receipts += len(receipt.hashes)
         self.receipts.received(peer, receipt.hashes)
         self.flush.receipted(peer, receipt.hashes)
 

@@ -205,6 +205,7 @@ def test_an_own_transaction_is_delivered_with_the_receipts_of_two_peers(node: No
 
     assert node.host.deliveries == [TX.hash]
     assert len(node.core.receipts) == 0
+    assert node.core.counters.receipts == 2
 
 
 def test_nobody_awaits_receipts_for_what_the_network_had_first(node: Node):
