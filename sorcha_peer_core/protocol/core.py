@@ -164,7 +164,7 @@ class Core:
         if tx_hash not in self._seen:
             # A copy that is being verified need not be: this one is known to be good.
             verifying = self._verifying.pop(tx_hash, None)
-            self.receipts.begin(tx_hash, 1, now)
+            self.receipts.begin(m.Announced(tx_hash, len(transaction.payload)), 1, now)
             self._accept(own_trace(transaction, verifying, now))
         else:
             # The network had it first; storing it again only ends its outbox row.

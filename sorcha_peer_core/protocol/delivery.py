@@ -64,7 +64,9 @@ class Delivery:
         self._handlers[type(message)](peer, message)
 
     def link_up(self, peer: int, now: float) -> None:
-        """``peer`` is linked."""
+        """``peer`` is linked. The first one after a time without any is asked for what went out before that."""
+        if not self._linked and len(self.receipts):
+            self._ask((peer,), self.receipts.awaited)
         self._linked.append(peer)
         self.receipts.link_up(peer, now)
         self.flush.link_up(peer)
@@ -78,9 +80,10 @@ class Delivery:
 
     def offer_again(self, offers: Sequence[Due], now: float) -> None:
         """Ask all linked peers for receipts of these, once more; who lacks one fetches it."""
-        for offer in offers:
-            self.receipts.begin(offer.hash, offer.attempts + 1, now)
-        self._ask(self._linked, [m.Announced(offer.hash, offer.size) for offer in offers])
+        items = [m.Announced(offer.hash, offer.size) for offer in offers]
+        for item, offer in zip(items, offers, strict=True):
+            self.receipts.begin(item, offer.attempts + 1, now)
+        self._ask(self._linked, items)
 
     def _on_receipt(self, peer: int, receipt: m.Receipt) -> None:
         self._counters.receipts += len(receipt.hashes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from sorcha_peer_core.model.messages import LeasesDue
+from sorcha_peer_core.model.messages import Announced, LeasesDue
 from sorcha_peer_core.protocol.retry import backoff_s
 
 if TYPE_CHECKING:
@@ -23,9 +23,10 @@ _LEAST_WAIT_S = 0.01
 class _Offer:
     """One attempt to hand a transaction to the network."""
 
-    __slots__ = ("attempts", "givers", "refusals", "since")
+    __slots__ = ("attempts", "givers", "refusals", "since", "size")
 
-    def __init__(self, attempts: int, since: float) -> None:
+    def __init__(self, size: int, attempts: int, since: float) -> None:
+        self.size = size
         self.attempts = attempts
         """This one included."""
         self.since = since
@@ -84,10 +85,15 @@ class Receipts:
         self._count_needed()
         self._deliver([tx_hash for tx_hash, offer in self._offers.items() if offer.givers and self._is_enough(offer)])
 
-    def begin(self, tx_hash: TxHash, attempts: int, now: float) -> None:
+    @property
+    def awaited(self) -> list[Announced]:
+        """What was offered and has not enough receipts."""
+        return [Announced(tx_hash, offer.size) for tx_hash, offer in self._offers.items()]
+
+    def begin(self, item: Announced, attempts: int, now: float) -> None:
         """It is offered to the network, for the ``attempts``-th time."""
-        self._offers.pop(tx_hash, None)
-        self._offers[tx_hash] = _Offer(attempts, now)
+        self._offers.pop(item.hash, None)
+        self._offers[item.hash] = _Offer(item.size, attempts, now)
         self._watch(now)
 
     def received(self, peer: int, hashes: Iterable[TxHash]) -> None:

@@ -174,7 +174,7 @@ def test_a_grant_that_nobody_asked_for_is_passed_over(world: World):
 def test_of_what_one_has_the_receipt_of_another_is_asked_for_a_little_later(world: World):
     granting = world.begin()
     for tx_hash in HASHES:
-        world.receipts.begin(tx_hash, 1, 0.2)
+        world.receipts.begin(m.Announced(tx_hash, 10), 1, 0.2)
     takers = world.take()
 
     for tx_hash, taker in zip(HASHES, takers, strict=True):
@@ -194,7 +194,7 @@ def test_of_what_one_has_the_receipt_of_another_is_asked_for_a_little_later(worl
 
 def test_nobody_is_asked_for_what_is_delivered_meanwhile(world: World):
     world.begin()
-    world.receipts.begin(HASHES[0], 1, 0.2)
+    world.receipts.begin(m.Announced(HASHES[0], 10), 1, 0.2)
     [taker] = world.take(1)
     world.flush.receipted(taker, [HASHES[0]])
 

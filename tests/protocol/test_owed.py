@@ -235,6 +235,20 @@ def test_what_is_offered_again_asks_everybody_for_receipts(node: Node):
     assert (postponed.hashes, postponed.attempts) == ((TX.hash,), 2)
 
 
+def test_the_first_peer_after_a_time_without_any_is_asked_for_what_went_out_before(node: Node):
+    node.core.submit(TX, 1.0)
+    node.host.play_stored(node.core, 1.1)
+    for peer in (ANN, BOB, CAT):
+        node.core.link_down(peer, 2.0)
+    node.host.take_sent()
+
+    node.link(BOB, 50.0)
+    node.link(CAT, 50.1)
+
+    asked = [(peer, message) for peer, message in node.host.take_sent() if isinstance(message, m.Announce)]
+    assert asked == [(BOB, ASKED)]
+
+
 def test_many_that_are_offered_again_go_in_frames_of_so_many(host: RecordingHost):
     node = Node(host, announce_items=2)
     offers = [Due(TxHash(bytes([number]) * 32), 1, 1, 0.0) for number in range(5)]

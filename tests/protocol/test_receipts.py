@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sorcha_peer_core.model.ids import TxHash
-from sorcha_peer_core.model.messages import LeasesDue
+from sorcha_peer_core.model.messages import Announced, LeasesDue
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.protocol.receipts import Receipts
 from sorcha_peer_core.testing.recording_host import RecordingHost
@@ -34,7 +34,7 @@ def end_lease(receipts: Receipts, host: RecordingHost, now: float) -> None:
 @pytest.mark.parametrize(("linked", "min_receipts", "needed"), [(3, 2, 2), (1, 2, 1), (3, 1, 1), (3, 5, 3), (0, 2, 1)])
 def test_it_takes_the_receipts_of_so_many_peers(host, linked, min_receipts, needed):
     receipts = receipts_of(host, *range(linked), min_receipts=min_receipts)
-    receipts.begin(ONE, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
 
     for peer in range(needed):
         assert host.deliveries == []
@@ -46,7 +46,7 @@ def test_it_takes_the_receipts_of_so_many_peers(host, linked, min_receipts, need
 
 def test_a_peer_counts_once(host):
     receipts = receipts_of(host, ANN, BOB)
-    receipts.begin(ONE, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
 
     receipts.received(ANN, [ONE, ONE])
     receipts.received(ANN, [ONE])
@@ -57,7 +57,7 @@ def test_a_peer_counts_once(host):
 
 def test_receipts_that_nobody_waits_for_are_passed_over(host):
     receipts = receipts_of(host, ANN, min_receipts=1)
-    receipts.begin(ONE, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
 
     receipts.received(ANN, [TWO, ONE])
     receipts.received(ANN, [ONE])
@@ -68,8 +68,8 @@ def test_receipts_that_nobody_waits_for_are_passed_over(host):
 
 def test_what_has_enough_when_a_peer_goes_is_delivered(host):
     receipts = receipts_of(host, ANN, BOB)
-    receipts.begin(ONE, 1, 0.0)
-    receipts.begin(TWO, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
+    receipts.begin(Announced(TWO, 7), 1, 0.0)
     receipts.received(ANN, [ONE])
 
     receipts.link_down(BOB)
@@ -80,7 +80,7 @@ def test_what_has_enough_when_a_peer_goes_is_delivered(host):
 
 def test_a_receipt_counts_although_its_giver_has_gone(host):
     receipts = receipts_of(host, ANN, BOB, CAT)
-    receipts.begin(ONE, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
     receipts.received(ANN, [ONE])
     receipts.link_down(ANN)
     assert host.deliveries == []
@@ -95,7 +95,7 @@ def test_what_gets_too_few_in_time_is_to_be_offered_again_later_and_later(host):
     delays = []
     for attempt in range(1, 5):
         now = 100.0 * attempt
-        receipts.begin(ONE, attempt, now)
+        receipts.begin(Announced(ONE, 7), attempt, now)
         receipts.received(ANN, [ONE])
         end_lease(receipts, host, now + LEASE_S)
         [postponed] = host.postponements
@@ -109,10 +109,10 @@ def test_what_gets_too_few_in_time_is_to_be_offered_again_later_and_later(host):
 
 def test_those_whose_time_is_over_together_are_postponed_together_and_the_others_stay(host):
     receipts = receipts_of(host, ANN)
-    receipts.begin(ONE, 1, 0.0)
-    receipts.begin(TWO, 1, 1.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
+    receipts.begin(Announced(TWO, 7), 1, 1.0)
     third = TxHash(b"3" * 32)
-    receipts.begin(third, 1, 2.0)
+    receipts.begin(Announced(third, 7), 1, 2.0)
 
     end_lease(receipts, host, 1.0 + LEASE_S)
 
@@ -124,7 +124,7 @@ def test_those_whose_time_is_over_together_are_postponed_together_and_the_others
 
 def test_after_so_many_offers_it_is_given_up(host):
     receipts = receipts_of(host, ANN, max_attempts=3)
-    receipts.begin(ONE, 3, 0.0)
+    receipts.begin(Announced(ONE, 7), 3, 0.0)
 
     end_lease(receipts, host, LEASE_S)
 
@@ -134,7 +134,7 @@ def test_after_so_many_offers_it_is_given_up(host):
 
 def test_time_without_links_does_not_count(host):
     receipts = receipts_of(host, ANN)
-    receipts.begin(ONE, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
     receipts.link_down(ANN)
 
     end_lease(receipts, host, 1000.0)
@@ -150,7 +150,7 @@ def test_time_without_links_does_not_count(host):
 
 def test_a_link_that_comes_up_after_none_gets_the_whole_lease(host):
     receipts = receipts_of(host, ANN)
-    receipts.begin(ONE, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
     receipts.link_down(ANN)
     receipts.link_up(ANN, LEASE_S - 0.1)
 
@@ -163,7 +163,7 @@ def test_a_link_that_comes_up_after_none_gets_the_whole_lease(host):
 
 def test_what_is_begun_offline_waits_for_a_link(host):
     receipts = receipts_of(host)
-    receipts.begin(ONE, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
     assert host.take_timers(LeasesDue) == []
 
     receipts.link_up(ANN, 50.0)
@@ -171,9 +171,19 @@ def test_what_is_begun_offline_waits_for_a_link(host):
     assert [delay_s for delay_s, _ in host.take_timers(LeasesDue)] == [LEASE_S]
 
 
+def test_what_still_awaits_receipts_is_known_with_its_size(host):
+    receipts = receipts_of(host, ANN)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
+    receipts.begin(Announced(TWO, 8), 1, 0.0)
+
+    receipts.received(ANN, [ONE])
+
+    assert receipts.awaited == [Announced(TWO, 8)]
+
+
 def test_what_everybody_refuses_is_dead_at_once_with_their_reason(host):
     receipts = receipts_of(host, ANN, BOB)
-    receipts.begin(ONE, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
 
     receipts.refused(ANN, ONE, "too large")
     assert host.dead == {}
@@ -184,7 +194,7 @@ def test_what_everybody_refuses_is_dead_at_once_with_their_reason(host):
 
 def test_different_reasons_are_counted(host):
     receipts = receipts_of(host, ANN, BOB)
-    receipts.begin(ONE, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
 
     receipts.refused(ANN, ONE, "too large")
     receipts.refused(BOB, ONE, "too old")
@@ -194,8 +204,8 @@ def test_different_reasons_are_counted(host):
 
 def test_what_one_refuses_and_others_have_is_delivered(host):
     receipts = receipts_of(host, ANN, BOB)
-    receipts.begin(ONE, 1, 0.0)
-    receipts.begin(TWO, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
+    receipts.begin(Announced(TWO, 7), 1, 0.0)
 
     receipts.refused(ANN, ONE, "no")
     receipts.received(BOB, [ONE, TWO])
@@ -206,7 +216,7 @@ def test_what_one_refuses_and_others_have_is_delivered(host):
 
 def test_few_who_refuse_among_many_who_say_nothing_decide_nothing(host):
     receipts = receipts_of(host, ANN, BOB, CAT)
-    receipts.begin(ONE, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
     receipts.refused(ANN, ONE, "no")
 
     end_lease(receipts, host, LEASE_S)
@@ -218,7 +228,7 @@ def test_few_who_refuse_among_many_who_say_nothing_decide_nothing(host):
 
 def test_as_many_who_refuse_as_would_do_for_a_delivery_decide_when_the_lease_ends(host):
     receipts = receipts_of(host, ANN, BOB, CAT)
-    receipts.begin(ONE, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
     receipts.refused(ANN, ONE, "no")
     receipts.refused(BOB, ONE, "no")
     assert host.dead == {}
@@ -230,7 +240,7 @@ def test_as_many_who_refuse_as_would_do_for_a_delivery_decide_when_the_lease_end
 
 def test_who_refused_it_may_have_it_later(host):
     receipts = receipts_of(host, ANN, BOB, CAT)
-    receipts.begin(ONE, 1, 0.0)
+    receipts.begin(Announced(ONE, 7), 1, 0.0)
 
     receipts.refused(ANN, ONE, "created in the future")
     receipts.received(ANN, [ONE])
@@ -289,7 +299,7 @@ def test_whatever_happens_nothing_is_forgotten_and_nothing_delivered_without_a_r
             attempts[tx_hash] = attempts.get(tx_hash, 0) + 1
             given_by[tx_hash] = set()
             waiting.add(tx_hash)
-            receipts.begin(tx_hash, attempts[tx_hash], now)
+            receipts.begin(Announced(tx_hash, 7), attempts[tx_hash], now)
         elif what == "receipt" and number in linked:
             if tx_hash in waiting:
                 given_by[tx_hash].add(number)
