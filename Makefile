@@ -68,6 +68,7 @@ bench: $(VENV)/installed ## networks of 5, 10 and 20 nodes, each transport, find
 	$(BIN)/python benchmarks/transports.py
 	$(BIN)/python benchmarks/discovery.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/flush.py
 
 bench-compare: $(VENV)/installed ## this revision against REV=... (else HEAD~1) and against the figures that are written down
 	$(BIN)/python benchmarks/compare.py $(or $(REV),HEAD~1)

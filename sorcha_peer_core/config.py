@@ -128,6 +128,9 @@ class CommunicationSection(Section):
     )
     circuit_breaker_threshold: Count = Field(5, description="failures in a row after which a transport of a peer rests")
     circuit_breaker_reset_s: PositiveSeconds = Field(300.0, description="how long it rests before it is tried again")
+    retry_delay_s: PositiveSeconds = Field(
+        5.0, description="how long receipts of a submission are waited for; the first pause before it is offered again"
+    )
     link_probe_interval_s: PositiveSeconds = Field(2.0, description="how often a silent link is probed; 3 misses end it")
     max_connections: Count = Field(64, description="most links at the same time")
     shutdown_grace_s: Annotated[float, Field(ge=0)] = Field(3.0, description="longest time an orderly stop may take")
@@ -157,6 +160,7 @@ class TransactionDistributionSection(Section):
         3600.0, description="how often the filter of old hashes starts a new generation"
     )
     enable_compression: bool = Field(True, description="compress what links carry, where both sides can and it pays")
+    min_receipts: Count = Field(2, description="peers that must have a submission; of all linked ones where fewer are linked")
 
 
 class OfflineModeSection(Section):
@@ -164,6 +168,7 @@ class OfflineModeSection(Section):
 
     max_queue_size: Count = Field(100_000, description="most submissions that wait; further ones are refused")
     max_queue_bytes: Count = Field(1_073_741_824, description="most bytes of payload that wait")
+    max_retries: Count = Field(5, description="offers to linked peers after which a submission nobody takes is a dead letter")
 
 
 class SecuritySection(Section):

@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import PeerId, TxHash
     from sorcha_peer_core.model.messages import Created, Cursor
     from sorcha_peer_core.model.peer import PeerRow
-    from sorcha_peer_core.model.transaction import Arrival, LogEntry, Queued, Submission, Transaction
+    from sorcha_peer_core.model.transaction import (
+        Arrival,
+        Due,
+        LogEntry,
+        Pruned,
+        Queued,
+        QueueRow,
+        QueueState,
+        QueueTotals,
+        Submission,
+        Transaction,
+    )
 
 
 class TransactionStore(Protocol):
@@ -27,15 +38,19 @@ class TransactionStore(Protocol):
     def append(self, arrivals: Sequence[Arrival]) -> list[int]:
         """Put new arrivals at the end of the log, in one commit; returns the ``seq`` of each.
 
-        A hash that is already there keeps its first row and ``seq``. An ``own`` arrival takes its row out of the
-        outbox in the same commit. ``seq`` starts at 1, only grows, and is never given twice.
+        A hash that is already there keeps its first row and ``seq``. ``seq`` starts at 1, only grows, and is never given
+        twice. In the same commit the outbox follows: an ``own`` arrival that is new here makes its pending row in flight (the
+        payload leaves the row, the log has it), with one attempt; any other row of a hash that is or was in the log through
+        somebody else is delivered, because the network has it. An ``own`` arrival whose row is in flight, to be
+        offered again or dead and whose header differs from the stored one was sealed anew: its envelope takes the place of the
+        old one, ``seq`` and ``received_ms`` stay.
         """
 
     def known(self, hashes: Sequence[TxHash]) -> set[TxHash]:
         """Those of ``hashes`` that are in the log."""
 
     def load(self, hashes: Sequence[TxHash]) -> list[Transaction]:
-        """The transactions among ``hashes`` that are in the log, in the order asked."""
+        """The transactions among ``hashes`` that are in the log with their payload, in the order asked."""
 
     def payload(self, tx_hash: TxHash) -> bytes | None:
         """The payload, from the log or, when it was not released yet, from the outbox."""
@@ -50,10 +65,23 @@ class TransactionStore(Protocol):
         """
 
     def totals(self) -> tuple[int, int]:
-        """Number of transactions in the log, and the last ``seq`` (0 when empty). Cheap."""
+        """Number of transactions in the log, those without payload among them, and the last ``seq`` that was given. Cheap."""
+
+    def log_bytes(self) -> int:
+        """Bytes of all payloads in the log. Cheap."""
 
     def oldest_seq(self) -> int:
         """The first ``seq`` still in the log; 0 when it is empty."""
+
+    def prune(self, before_ms: float, keep_bytes: int, most: int) -> Pruned:
+        """Take up to ``most`` of the oldest transactions out of the log, in one commit.
+
+        Those received **and** created before ``before_ms`` are forgotten. While the payloads of the rest are more than
+        ``keep_bytes`` (0 keeps none), the oldest lose their payload, and with it their place in ``after``, ``load`` and
+        ``oldest_seq``; their hash and time stay in ``known`` and ``created`` until their time is over, so that nobody brings
+        them back.
+        What has a row in the outbox is spared. The ``seq`` of what is left does not change.
+        """
 
     def recent_hashes(self, most: int) -> Iterator[tuple[TxHash, float]]:
         """The newest ``most`` hashes with their ``received_ms``, newest first: fills the filter at start.
@@ -63,16 +91,55 @@ class TransactionStore(Protocol):
 
 
 class Outbox(Protocol):
-    """Submissions that were accepted here and wait to be released to the network."""
+    """Submissions that were accepted here, until enough peers said that they have them."""
 
     def put(self, submissions: Sequence[Submission], queued_ms: float) -> list[bool]:
         """Commit one row for each (durably: synchronous FULL); False where the payload is already queued or in the log."""
 
-    def queued(self, after_row_id: int, limit: int) -> list[Queued]:
-        """Up to ``limit`` waiting rows with a ``row_id`` above the given one, oldest first."""
+    def queued(self, after_row_id: int, limit: int, most_bytes: int) -> list[Queued]:
+        """Up to ``limit`` pending rows with a ``row_id`` above the given one, oldest first.
 
-    def queue_totals(self) -> tuple[int, int]:
-        """Number of waiting rows and the bytes of their payloads. Cheap."""
+        As many as have at most ``most_bytes`` together, but one at least.
+        """
+
+    def lapse(self) -> int:
+        """At start: rows that were in flight are to be offered again at once. Returns how many."""
+
+    def due(self, now_ms: float, limit: int) -> list[Due]:
+        """Up to ``limit`` rows that are to be offered again by now, the longest overdue first.
+
+        From here on they are in flight. A row whose payload the log has lost is given up instead.
+        """
+
+    def next_due_ms(self) -> float | None:
+        """When the next row is to be offered again; None when there is none. Cheap."""
+
+    def postpone(self, hashes: Mapping[TxHash, int], not_before_ms: float, reason: str) -> None:
+        """These in flight are to be offered again at that time; the values are their attempts. Others are passed over."""
+
+    def delivered(self, hashes: Sequence[TxHash]) -> int:
+        """These have their receipts: their rows go. Returns how many there were; unknown ones are ignored."""
+
+    def give_up(self, hashes: Mapping[TxHash, str], now_ms: float) -> int:
+        """These become dead letters, with the reason of each. Returns how many did; unknown ones are ignored."""
+
+    def revive(self, hashes: Sequence[TxHash] | None) -> int:
+        """These dead letters (None: all) are to be offered again at once, with no attempts counted. Returns how many.
+
+        What was never released is pending again, under a new ``row_id``.
+        """
+
+    def drop(self, hashes: Sequence[TxHash] | None) -> int:
+        """These dead letters (None: all) are forgotten by the outbox; the log keeps what it has. Returns how many."""
+
+    def queue_row(self, tx_hash: TxHash) -> QueueRow | None:
+        """The row of this payload; None when there is none."""
+
+    def queue_rows(self, states: Sequence[QueueState], after_row_id: int, limit: int) -> list[QueueRow]:
+        """Up to ``limit`` rows in any of these states with a ``row_id`` above the given one, oldest first."""
+
+    def queue_totals(self) -> QueueTotals:
+        """What the outbox holds. Cheap."""
 
 
 class PeerStore(Protocol):

@@ -35,6 +35,36 @@ class Announce(NamedTuple):
     items: tuple[Announced, ...]
     old: bool = False
     """They are no news, the receiver seems to have missed them: nobody will push them."""
+    asks: bool = False
+    """They are of the sender's own, which lacks receipts: who has them says so, who has not fetches them."""
+
+
+class Receipt(NamedTuple):
+    """To whoever handed these out as their origin: they are committed here."""
+
+    hashes: tuple[TxHash, ...]
+
+
+class Refusal(NamedTuple):
+    """To whoever handed this out as its origin: it is not valid here, and why. ``reason`` is for people."""
+
+    hash: TxHash
+    reason: str
+
+
+class FlushRequest(NamedTuple):
+    """So many of mine wait to be sent, of so many bytes together: how many may I push to you?"""
+
+    waiting: int
+    waiting_bytes: int
+
+
+class FlushGrant(NamedTuple):
+    """The answer: so many, of so many bytes together, within ``window_s`` seconds; none when the node is busy."""
+
+    most: int
+    most_bytes: int
+    window_s: float
 
 
 class Want(NamedTuple):
@@ -237,7 +267,7 @@ class DialledBack(NamedTuple):
 Message = (
     Push | Announce | Want | Absent | WantChunks | Chunk | WantChunkList | ChunkList | Have | Graft | Prune
     | Ping | Pong | PeersRequest | Peers | SyncSince | SyncPage | Digest | DigestRange | DigestIds | DigestWant
-    | Goodbye | DialBack | DialledBack
+    | Goodbye | DialBack | DialledBack | Receipt | Refusal | FlushRequest | FlushGrant
 )  # fmt: skip
 
 
@@ -285,7 +315,32 @@ class RotateSeen(NamedTuple):
     """Timer: let the older generation of seen hashes go."""
 
 
-Timer = FlushAnnouncements | FetchDue | SwarmsDue | TellChunks | ProbeDue | SyncDue | DigestDue | CompareDue | RotateSeen
+class LeasesDue(NamedTuple):
+    """Timer: see which own transactions got too few receipts in time."""
+
+
+class ReceiptsDue(NamedTuple):
+    """Timer: tell those who handed them out what was committed since the last time."""
+
+
+class AskDue(NamedTuple):
+    """Timer: ask for receipts of what was handed to one peer alone."""
+
+
+Timer = (
+    FlushAnnouncements
+    | FetchDue
+    | SwarmsDue
+    | TellChunks
+    | ProbeDue
+    | SyncDue
+    | DigestDue
+    | CompareDue
+    | RotateSeen
+    | LeasesDue
+    | AskDue
+    | ReceiptsDue
+)
 
 
 class Cursor(NamedTuple):

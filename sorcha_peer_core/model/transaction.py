@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from sorcha_peer_core.errors import MetadataInvalid, PayloadEmpty, PayloadTooLarge
@@ -83,7 +84,7 @@ class Arrival(NamedTuple):
     """Unix milliseconds: when it was verified here; for an own one, when its submission was committed."""
     hops: int
     own: bool
-    """Submitted here: its outbox row ends with the same commit."""
+    """Submitted here: its outbox row is in flight from the same commit on."""
 
 
 class LogEntry(NamedTuple):
@@ -107,3 +108,72 @@ class Queued(NamedTuple):
     submission: Submission
     queued_ms: float
     """Unix milliseconds at which it was committed."""
+
+
+class Due(NamedTuple):
+    """A submission that was released, got too few receipts, and is to be offered again."""
+
+    hash: TxHash
+    size: int
+    attempts: int
+    """How often it was offered while peers were linked, the release included."""
+    expires_ms: float
+    """Unix milliseconds at which the envelope it was released in outlives its time to live."""
+
+
+class QueueState(StrEnum):
+    """Where a row of the outbox stands. A delivered one has no row any more."""
+
+    PENDING = "pending"
+    """Committed, not released yet; its payload is in the row."""
+    INFLIGHT = "inflight"
+    """Released and in the log, receipts are awaited; its lease ends with the process at the latest."""
+    RETRY = "retry"
+    """Too few receipts came in time; it is offered again, not before ``not_before_ms``."""
+    DEAD = "dead"
+    """A dead letter: nobody takes it. It stays until somebody retries or drops it."""
+
+
+class QueueRow(NamedTuple):
+    """One row of the outbox as people see it, without the payload."""
+
+    row_id: int
+    hash: TxHash
+    size: int
+    content_type: str
+    register_id: str
+    state: QueueState
+    queued_ms: float
+    attempts: int
+    last_attempt_ms: float | None
+    not_before_ms: float | None
+    """Of a row that is offered again: when at the earliest."""
+    reason: str
+    """Of a dead letter: why. Of a row that is offered again: what was wrong the last time. Else empty."""
+
+
+class QueueTotals(NamedTuple):
+    """What the outbox holds. Dead letters are not part of what waits, and count against no bound."""
+
+    pending: int
+    inflight: int
+    retry: int
+    dead: int
+    waiting_bytes: int
+    """Of the payloads of all that are not dead."""
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are accepted and not delivered yet."""
+        return self.pending + self.inflight + self.retry
+
+
+class Pruned(NamedTuple):
+    """What one step of pruning did."""
+
+    forgotten: int
+    """Transactions whose time was over: nothing of them is left."""
+    emptied: int
+    """Transactions that lost their payload because the log was too large."""
+    freed_bytes: int
+    """Of payloads."""

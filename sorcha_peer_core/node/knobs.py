@@ -17,5 +17,8 @@ def core_config(config: Config) -> CoreConfig:
         eager_max_bytes=distribution.eager_max_bytes,
         swarm_min_bytes=distribution.swarm_min_bytes,
         max_transaction_bytes=distribution.max_transaction_bytes,
+        min_receipts=distribution.min_receipts,
+        retry_delay_s=config.communication.retry_delay_s,
+        max_attempts=config.offline_mode.max_retries,
         probe_interval_s=config.communication.link_probe_interval_s,
     )

@@ -105,6 +105,7 @@ def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressReso
 
     def carried_out(done: Done) -> None:
         driver.carried_out(done)
+        outbox.carried_out(done)
         stored(done)
 
     driver = Driver(ground.events, found, aside)

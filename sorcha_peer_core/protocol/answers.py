@@ -35,6 +35,7 @@ class Answers:
         uplink: Uplink,
         swarms: Swarms,
         gave: Callable[[int, TxHash, str], None],
+        awaits_receipts: Callable[[TxHash], bool],
     ) -> None:
         self._config = config
         self._host = host
@@ -45,6 +46,8 @@ class Answers:
         self._lists: OrderedDict[TxHash, bytes] = OrderedDict()
         self._gave = gave
         """Called when a peer is sent a transaction, with how: whole, or its envelope first."""
+        self._awaits_receipts = awaits_receipts
+        """Whether it is an own one on its way to the network."""
         self.reach = 0
         """How many peers this node is linked to."""
 
@@ -95,8 +98,8 @@ class Answers:
     def loaded(self, answer: m.Loaded) -> None:
         """The store has looked; what it did not find is absent."""
         question = answer.question
-        # The log does not keep at which hop a transaction came to those it is sent to; it was relayed at least once.
-        found = {tx.hash: m.Push(tx, 1) for tx in answer.transactions}
+        # The log does not keep at which hop a transaction came to those it is sent to. What is not handed out here was relayed.
+        found = {tx.hash: m.Push(tx, 0 if self._awaits_receipts(tx.hash) else 1) for tx in answer.transactions}
         for push in found.values():
             self._recent.keep(push)
         if isinstance(question, m.LoadChunks):

@@ -47,6 +47,9 @@ class CoreConfig:
     digest_interval_s: float = 2.0  #: between comparisons of the last minute with a linked peer
     probe_interval_s: float = 2.0
     probe_misses: int = 3
+    min_receipts: int = 2  #: peers that must have committed an own transaction before it counts as delivered
+    retry_delay_s: float = 5.0  #: how long receipts are waited for, and the first pause after that
+    max_attempts: int = 5  #: so often an own transaction is offered while peers are linked; then nobody takes it
     recent_bytes: int = 16 * 1024 * 1024  #: verified payloads kept for those who ask right after
     seen_entries: int = 100_000  #: per generation, about 14 MB
     seen_rotate_s: float = 600.0

@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sorcha_peer_core.model import messages as m
-from sorcha_peer_core.model.transaction import Transaction
+from sorcha_peer_core.model.transaction import Due, Transaction
 from sorcha_peer_core.protocol.answers import Answers
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.protocol.counters import Counters
+from sorcha_peer_core.protocol.delivery import Delivery
 from sorcha_peer_core.protocol.fetching import Fetching
 from sorcha_peer_core.protocol.host import Host
 from sorcha_peer_core.protocol.mesh_links import MeshLinks
@@ -73,9 +74,20 @@ class Core:
             gave_up=self._gave_up,
         )
         self.swarms = self._fetching.swarms
-        self._answers = Answers(config, host, self._recent, uplink, self.swarms, self._gave)
-        self.reconciling = Reconciling(config, host, rng, consider=self._consider, fetching=lambda: len(self._fetching))
         self.counters = Counters()
+        self.delivery = Delivery(
+            config,
+            host,
+            rng,
+            seen=self._seen,
+            recent=self._recent,
+            verifying_bytes=self._verifying_bytes,
+            ask=self._spreading.ask,
+            counters=self.counters,
+        )
+        self.receipts, self.flush, self._owed = self.delivery.receipts, self.delivery.flush, self.delivery.owed
+        self._answers = Answers(config, host, self._recent, uplink, self.swarms, self._gave, self.receipts.__contains__)
+        self.reconciling = Reconciling(config, host, rng, consider=self._consider, fetching=lambda: len(self._fetching))
         self._handlers: dict[type, Callable[[int, Any], None]] = {
             m.Push: self._on_push,
             m.Announce: self._on_announce,
@@ -91,6 +103,7 @@ class Core:
             m.Ping: self._probing.ping,
             m.Pong: lambda peer, pong: self._probing.pong(peer, pong, self._now),
             m.SyncSince: self._answers.sync_since,
+            **dict.fromkeys(self.delivery.kinds, lambda peer, message: self.delivery.receive(peer, message, self._now)),
             **dict.fromkeys(self.reconciling.kinds, lambda peer, message: self.reconciling.receive(peer, message, self._now)),
         }
         self._timers: dict[type, Callable[[Any], None]] = {
@@ -103,6 +116,9 @@ class Core:
             m.DigestDue: lambda timer: self.reconciling.digest_due(timer, self._now),
             m.CompareDue: lambda timer: self.reconciling.compare_due(timer, self._now),
             m.RotateSeen: self._on_rotate_seen,
+            m.LeasesDue: lambda timer: self.receipts.due(self._now),
+            m.ReceiptsDue: lambda timer: self._owed.due(),
+            m.AskDue: lambda timer: self.flush.ask_due(),
         }
 
     @property
@@ -148,10 +164,24 @@ class Core:
         if tx_hash not in self._seen:
             # A copy that is being verified need not be: this one is known to be good.
             verifying = self._verifying.pop(tx_hash, None)
+            self.receipts.begin(m.Announced(tx_hash, len(transaction.payload)), 1, now)
             self._accept(own_trace(transaction, verifying, now))
         else:
             # The network had it first; storing it again only ends its outbox row.
             self._host.store(transaction, 0, own=True)
+
+    def offer_again(self, offers: Sequence[Due], now: float) -> None:
+        """Ask all linked peers for receipts of own transactions that are in the log; who lacks them fetches them."""
+        self._now = now
+        self.delivery.offer_again(offers, now)
+
+    def renew(self, transaction: Transaction, attempts: int, now: float) -> None:
+        """Offer an own transaction in a new envelope: the time of the one in the log is over, or soon will be."""
+        self._seen.add(transaction.hash, now)
+        self._recent.renew(m.Push(transaction, 0))
+        self.reconciling.arrived(transaction, now)
+        self._host.store(transaction, 0, own=True)
+        self.offer_again((Due(transaction.hash, len(transaction.payload), attempts, 0.0),), now)
 
     def receive(self, peer: int, message: m.Message, now: float) -> None:
         """A message from a linked peer. Messages that are not the core's concern are passed over."""
@@ -188,6 +218,7 @@ class Core:
         self._spreading.announce_to(peer, uncommitted)
         for push in uncommitted:
             self.traces.given(push.transaction.hash, peer, ANNOUNCE, now)
+        self.delivery.link_up(peer, now)
         self.reconciling.link_up(peer, cursor, now)
         self._probing.link_up(peer, now)
 
@@ -201,6 +232,7 @@ class Core:
         self._mesh.link_down(peer, now)
         self._spreading.link_down(peer)
         self._probing.link_down(peer)
+        self.delivery.link_down(peer)
         self._fetching.link_down(peer, now)
         self.reconciling.link_down(peer, now)
 
@@ -219,6 +251,8 @@ class Core:
             self._accept(verifying)
             return
         forger = self._reject(verifying.peer, tx_hash, reason, shared=verifying.shared)
+        if forger is not None and not verifying.push.hop:
+            self._owed.refuse(forger, tx_hash, reason)
         # Others may hold the true one: their word is kept, the forger's is not.
         for peer, size in verifying.havers.items():
             if peer in self._linked and peer != forger:
@@ -232,6 +266,7 @@ class Core:
         self._now = now
         for tx_hash in hashes:
             self._recent.committed(tx_hash)
+        self._owed.stored(hashes)
         self.traces.stored(hashes, now, self._host.unix_ms())
 
     def loaded(self, answer: m.Answer, now: float) -> None:
@@ -283,14 +318,19 @@ class Core:
 
     def _count_duplicate(self, peer: int, push: m.Push) -> None:
         self.counters.duplicates += 1
+        if not push.hop:
+            self._owed.duplicate(peer, push.transaction.hash)
         verifying = self._verifying.get(push.transaction.hash)
         if verifying is None:
             self.traces.copied(push.transaction.hash, peer, push.hop, self._now)
         else:
             verifying.copied(peer, push.hop, self._now)
 
-    def _check(self, peer: int, push: m.Push) -> Trace:
+    def _check(self, peer: int, push: m.Push, giver: int | None = None) -> Trace:
+        """``giver``: who handed out the envelope, where that is somebody else."""
         tx_hash = push.transaction.hash
+        if not push.hop:
+            self._owed.owe(peer if giver is None else giver, tx_hash)
         self._fetching.arrived(tx_hash, peer)
         self._verifying[tx_hash] = trace = Trace(peer, push, self._now)
         self._host.verify(push.transaction)
@@ -322,7 +362,10 @@ class Core:
         if was_missing:
             trace.missed = True
             self.counters.synced += 1
-        if own or not (was_missing and self.reconciling.many_repaired):
+        alone = self.flush.take(tx_hash, len(push.transaction.payload), lacking, self._now) if own else None
+        if alone is not None:
+            trace.spread = self._spreading.hand(mine, alone, self._now)
+        elif own or not (was_missing and self.reconciling.many_repaired):
             trace.spread = self._spreading.spread(mine, lacking, self._now, 0 if own else push.reach)
         self.traces.keep(trace, self._now)
         self._host.store(push.transaction, hops, own)
@@ -330,14 +373,16 @@ class Core:
     # Transactions that peers speak of.
 
     def _on_announce(self, peer: int, announce: m.Announce) -> None:
-        if not announce.old:
+        if announce.asks:
+            self._sort(peer, self._owed.asked(peer, announce.items), at_once=True)
+        elif not announce.old:
             # Most of what is announced is here: then nothing else about the link matters.
             unseen = self._unseen(peer, announce.items)
             if unseen:
                 self._sort(peer, unseen, at_once=self._mesh.gives(peer))
-            return
-        items = self.reconciling.worth_fetching(peer, announce.items)
-        self.reconciling.missed(self._consider(peer, items, at_once=True))
+        else:
+            items = self.reconciling.worth_fetching(peer, announce.items)
+            self.reconciling.missed(self._consider(peer, items, at_once=True))
 
     def _unseen(self, peer: int, items: Sequence[m.Announced]) -> list[m.Announced]:
         """Those that did not come lately; of the others ``peer`` need not be told."""
@@ -384,6 +429,7 @@ class Core:
             asking = self._asking_store.pop(tx_hash, [])
             if tx_hash in answer.known:
                 self._seen.add(tx_hash, 0.0)
+                self._owed.stored((tx_hash,))
                 self._fetching.verified(tx_hash)
                 self.reconciling.here(tx_hash, self._now)
             for peer, what in asking:
@@ -415,7 +461,7 @@ class Core:
         swarm = self.swarms.chunk(peer, chunk, self._now)
         if swarm is not None:
             self.counters.received += 1
-            trace = self._check(peer, swarm.push())
+            trace = self._check(peer, swarm.push(), swarm.list_giver)
             trace.senders = tuple(swarm.senders)
             trace.shared = swarm.is_listed or len(swarm.senders) > 1
 
@@ -438,7 +484,11 @@ class Core:
             self._has(peer, tx_hash)
         self.traces.given(tx_hash, peer, how, self._now)
 
+    def _verifying_bytes(self) -> int:
+        return sum(len(trace.push.transaction.payload) for trace in self._verifying.values())
+
     def _gave_up(self, tx_hash: TxHash) -> None:
+        self._owed.forget(tx_hash)
         self.reconciling.gave_up(tx_hash, self._now)
 
     def _on_rotate_seen(self, timer: m.RotateSeen) -> None:

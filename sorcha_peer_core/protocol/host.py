@@ -6,6 +6,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sorcha_peer_core.model.events import Event
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.model.messages import Cursor, Load, Message, Timer
@@ -48,6 +50,15 @@ class Host(Protocol):
 
     def remember(self, peer: int, cursor: Cursor) -> None:
         """Keep how far this peer's log was read, after what ``store`` was given before. Losing it costs a longer sync."""
+
+    def delivered(self, hashes: Sequence[TxHash]) -> None:
+        """These own transactions have their receipts; to be kept behind what ``store`` was given before."""
+
+    def postpone(self, hashes: Sequence[TxHash], delay_s: float, attempts: int, reason: str) -> None:
+        """These got too few receipts: hand them to ``Core.offer_again`` after ``delay_s``. The core forgets them until then."""
+
+    def give_up(self, tx_hash: TxHash, reason: str) -> None:
+        """Nobody takes this own transaction: it is a dead letter."""
 
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """What ``peer`` sent under this hash did not verify."""

@@ -42,9 +42,25 @@ class Recent:
             _, oldest = self._committed.popitem(last=False)
             self._bytes -= len(oldest.transaction.payload)
 
+    def renew(self, push: Push) -> None:
+        """Its envelope was made anew: keep this one, until it is committed and after."""
+        old = self._committed.pop(push.transaction.hash, None)
+        if old is not None:
+            self._bytes -= len(old.transaction.payload)
+        self.add(push)
+
+    def is_uncommitted(self, tx_hash: TxHash) -> bool:
+        """Whether it is here and the store does not have it yet."""
+        return tx_hash in self._uncommitted
+
     def uncommitted(self) -> Sequence[Push]:
         """What no peer's sync can find yet."""
         return tuple(self._uncommitted.values())
+
+    @property
+    def uncommitted_bytes(self) -> int:
+        """Of the payloads that the store does not have yet."""
+        return sum(len(push.transaction.payload) for push in self._uncommitted.values())
 
     def get(self, tx_hash: TxHash) -> Push | None:
         """What there is, without a trip to the store."""

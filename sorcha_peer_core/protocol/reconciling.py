@@ -59,6 +59,11 @@ class Reconciling:
         return (m.SyncPage, *self._digests.handlers)
 
     @property
+    def logs_read(self) -> int:
+        """Linked peers whose log was read to its end since they were linked, or found to hold nothing that is missing."""
+        return self._sync.logs_read
+
+    @property
     def refused(self) -> int:
         """Frames of comparisons that asked for more than a peer may."""
         return self._digests.refused

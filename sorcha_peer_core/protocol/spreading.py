@@ -112,9 +112,25 @@ class Spreading:
             self._announce(m.Announced(push.transaction.hash, size), spread.announce, after_s)
         return spread
 
+    def hand(self, push: m.Push, peer: int, now: float) -> Spread:
+        """Push an own one to one peer alone, which passes it on as if it were the origin."""
+        size = len(push.transaction.payload)
+        self._uplink.passed(size, now)
+        self._uplink.spent(size + ENVELOPE_BYTES)
+        self._host.send(peer, push._replace(reach=1), Priority.OWN)
+        return Spread((peer,), (), 0.0)
+
     def _far_first(self, peers: Sequence[int]) -> Sequence[int]:
         """Many pushes leave one after the other: whoever is far away must not have to wait for it as well."""
         return sorted(peers, key=lambda peer: -(self._probing.rtt_s(peer) or 0.0))
+
+    def ask(self, peers: Iterable[int], items: Sequence[m.Announced]) -> None:
+        """Ask these peers for receipts of own transactions."""
+        most = self._config.announce_items
+        announces = [m.Announce(tuple(items[at : at + most]), asks=True) for at in range(0, len(items), most)]
+        for peer in peers:
+            for announce in announces:
+                self._host.send(peer, announce, Priority.OWN)
 
     def announce_to(self, peer: int, pushes: Iterable[m.Push]) -> None:
         """Announce these to one peer, at once."""

@@ -55,9 +55,16 @@ class Sync:
         self._parked: dict[int, float] = {}
         """They wait while a log that goes on for more than a page is being read, and since when."""
         self._cursors: dict[int, Cursor] = {}
+        self._read: set[int] = set()
+        """Linked peers whose log was read to its end since the link came up."""
         self._turns: deque[int] = deque()
         self._readings: dict[int, _Reading] = {}
         self._waiting: dict[TxHash, list[int]] = {}
+
+    @property
+    def logs_read(self) -> int:
+        """Linked peers whose log was read to its end, or did not differ."""
+        return len(self._read)
 
     def link_up(self, peer: int, cursor: Cursor, now: float) -> None:
         """``peer`` is linked; its log is read from ``cursor`` on."""
@@ -72,6 +79,7 @@ class Sync:
             self._turns.remove(peer)
         self._parked.pop(peer, None)
         self._compared.pop(peer, None)
+        self._read.discard(peer)
         self._stop(peer)
         self._start(now)
 
@@ -93,6 +101,7 @@ class Sync:
         before = self._cursors[peer]
         if peer in self._compared and not page.items and page.log_epoch == before.log_epoch:
             del self._compared[peer]
+            self._read.add(peer)
             if page.next_seq > before.seq:
                 self._move(peer, page)
 
@@ -152,6 +161,8 @@ class Sync:
         before = self._cursors[peer]
         self._move(peer, page)
         # A log that always has more and never gets on would keep its place for ever.
+        if not page.more:
+            self._read.add(peer)
         if not page.more or (page.log_epoch == before.log_epoch and page.next_seq <= before.seq):
             self._stop(peer)
             if reading.is_long:

@@ -14,9 +14,9 @@ from gevent.event import Event as Signal
 
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.events import Dropped, TransactionRejected
-from sorcha_peer_core.model.transaction import Arrival, Transaction
+from sorcha_peer_core.model.transaction import Arrival, Due, Transaction
 from sorcha_peer_core.protocol.host import Priority
-from sorcha_peer_core.services.storage import Done, KeepCursor
+from sorcha_peer_core.services.storage import Delivered, Done, GivenUp, KeepCursor, Postponed
 from sorcha_peer_core.wire.codec import encode_frame
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ class Outlet(Protocol):
 class Driver:
     """Runs a Core: an inbox, a heap of timers, and the answers of the world. All methods belong to the hub's thread."""
 
-    def __init__(self, events: EventBus, hash_filter: HashFilter, aside: Callable[[PeerId, m.Message], None]) -> None:
+    def __init__(  # noqa: PLR0915 - so much there is to know
+        self, events: EventBus, hash_filter: HashFilter, aside: Callable[[PeerId, m.Message], None]
+    ) -> None:
         self._events = events
         self._filter = hash_filter
         self._aside = aside
@@ -77,11 +79,15 @@ class Driver:
         self.last_seq = 0
         self.log_grew = Signal()
         """Set whenever arrivals were committed; whoever waits on it clears nothing, a new one takes its place."""
+        self.online_since = 0.0
+        """When a peer was linked after a time without any; monotonic seconds."""
         self.cursors: dict[PeerId, m.Cursor] = {}
         """How far each peer's log was read, for the next link to it; filled from the store before ``run``."""
         self.dropped_frames = 0
         self.own_in_flight = 0
-        """Own transactions released and not yet committed to the log."""
+        """Own transactions released and not yet committed to the log,"""
+        self.own_in_flight_bytes = 0
+        """and the bytes of their payloads."""
 
     def attach(self, core: Core, storage: Storage, verifier: Verifier) -> None:
         """Complete the circle; called once, before ``run``."""
@@ -117,8 +123,22 @@ class Driver:
 
     def submit(self, transactions: Sequence[Transaction], queued_ms: Sequence[float]) -> None:
         """Release own, signed transactions; ``queued_ms`` says when each was committed to the outbox."""
-        self.own_in_flight += len(transactions)
+        self._count_own(transactions, 1)
         self.post(self._on_submit, transactions, queued_ms)
+
+    def renew(self, transaction: Transaction, attempts: int) -> None:
+        """Offer an own transaction again, in a new envelope; it was offered ``attempts`` times."""
+        self._count_own([transaction], 1)
+        self.post(self._on_renew, transaction, attempts)
+
+    def offer_again(self, offers: Sequence[Due]) -> None:
+        """Ask for receipts of own transactions that were released before."""
+        self.post(self._on_offer_again, offers)
+
+    def want_to_flush(self, waiting: int, waiting_bytes: int) -> bool:
+        """So many submissions wait; returns whether the next ones may be released."""
+        self.post(self._on_want_to_flush, waiting, waiting_bytes)
+        return self.core.flush.is_ready(time.monotonic())
 
     def verified(self, transactions: Sequence[Transaction], flaws: Sequence[str | None]) -> None:
         """The verifier's answer."""
@@ -162,6 +182,16 @@ class Driver:
     def send_backlog_bytes(self) -> int:
         """What waits in the fullest send queue."""
         return max((outlet.queue.waiting_bytes for outlet in self._outlets.values()), default=0)
+
+    @property
+    def awaiting_receipts(self) -> int:
+        """Own transactions that the core has offered and that too few peers have."""
+        return len(self.core.receipts)
+
+    @property
+    def logs_read(self) -> int:
+        """Linked peers whose log was read to its end since they were linked."""
+        return self.core.reconciling.logs_read
 
     @property
     def linked(self) -> int:
@@ -237,6 +267,21 @@ class Driver:
             self.cursors[outlet.peer_id] = cursor
             self._storage.add(KeepCursor(outlet.peer_id, cursor))
 
+    def delivered(self, hashes: Sequence[TxHash]) -> None:
+        """Pass to the storage, behind the arrivals."""
+        assert self._storage is not None
+        self._storage.add(Delivered(hashes))
+
+    def postpone(self, hashes: Sequence[TxHash], delay_s: float, attempts: int, reason: str) -> None:
+        """Pass to the storage; the outbox finds them there when their time has come."""
+        assert self._storage is not None
+        self._storage.add(Postponed(hashes, attempts, time.time() * 1000 + delay_s * 1000, reason))
+
+    def give_up(self, tx_hash: TxHash, reason: str) -> None:
+        """Pass to the storage."""
+        assert self._storage is not None
+        self._storage.add(GivenUp(tx_hash, reason))
+
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """Tell the operator who sent it."""
         outlet = self._outlets.get(peer)
@@ -260,6 +305,8 @@ class Driver:
         self._release(size)
 
     def _on_link_up(self, peer: int, outlet: Outlet, cursor: m.Cursor) -> None:
+        if not self._outlets:
+            self.online_since = time.monotonic()
         self._outlets[peer] = outlet
         self.core.link_up(peer, cursor, time.monotonic())
 
@@ -272,6 +319,15 @@ class Driver:
             self._own_queued_ms[transaction.hash] = queued
             self.core.submit(transaction, time.monotonic())
 
+    def _on_renew(self, transaction: Transaction, attempts: int) -> None:
+        self.core.renew(transaction, attempts, time.monotonic())
+
+    def _on_offer_again(self, offers: Sequence[Due]) -> None:
+        self.core.offer_again(offers, time.monotonic())
+
+    def _on_want_to_flush(self, waiting: int, waiting_bytes: int) -> None:
+        self.core.flush.want(waiting, waiting_bytes, time.monotonic())
+
     def _on_verified(self, transactions: Sequence[Transaction], flaws: Sequence[str | None]) -> None:
         now = time.monotonic()
         for transaction, flaw in zip(transactions, flaws, strict=True):
@@ -281,8 +337,8 @@ class Driver:
     def _on_carried_out(self, done: Done) -> None:
         now = time.monotonic()
         self.core.stored([arrival.transaction.hash for arrival in done.stored], now)
+        self._count_own([arrival.transaction for arrival in done.stored if arrival.own], -1)
         for arrival in done.stored:
-            self.own_in_flight -= arrival.own
             self._release(len(arrival.transaction.payload))
         for answer in done.answers:
             self.core.loaded(answer, now)
@@ -290,6 +346,10 @@ class Driver:
             self.last_seq = done.last_seq
             grew, self.log_grew = self.log_grew, Signal()
             grew.set()
+
+    def _count_own(self, transactions: Sequence[Transaction], sign: int) -> None:
+        self.own_in_flight += sign * len(transactions)
+        self.own_in_flight_bytes += sign * sum(len(transaction.payload) for transaction in transactions)
 
     def _wake_senders(self) -> None:
         apart_s = self.core.batches_apart_s

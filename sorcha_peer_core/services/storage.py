@@ -19,7 +19,7 @@ from sorcha_peer_core.services.security import CLOCK_TOLERANCE_MS, MAX_TTL_S
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.store import Store
-    from sorcha_peer_core.model.ids import PeerId
+    from sorcha_peer_core.model.ids import PeerId, TxHash
     from sorcha_peer_core.services.events import EventBus
     from sorcha_peer_core.services.native import NativeThread
 
@@ -38,7 +38,29 @@ class KeepCursor(NamedTuple):
     cursor: m.Cursor
 
 
-Operation = Arrival | KeepCursor | m.Load
+class Delivered(NamedTuple):
+    """Own transactions that have their receipts."""
+
+    hashes: Sequence[TxHash]
+
+
+class Postponed(NamedTuple):
+    """Own transactions that got too few receipts, ``attempts`` times, and are to be offered again."""
+
+    hashes: Sequence[TxHash]
+    attempts: int
+    not_before_ms: float
+    reason: str
+
+
+class GivenUp(NamedTuple):
+    """An own transaction that nobody takes."""
+
+    hash: TxHash
+    reason: str
+
+
+Operation = Arrival | KeepCursor | Delivered | Postponed | GivenUp | m.Load
 
 
 _OF_PEERS = m.LoadWanted | m.LoadChunks | m.LoadLog
@@ -52,6 +74,11 @@ class Done(NamedTuple):
     last_seq: int
     operations: int
     """How many of the operations it was; the rest waits for the next round."""
+    settled: int = 0
+    """Submissions that do not wait any more: delivered, or dead letters."""
+    postponed: int = 0
+    """Submissions that are to be offered again."""
+    dead: Sequence[GivenUp] = ()
 
 
 class Storage:
@@ -131,35 +158,77 @@ class Storage:
 
 def carry_out(store: Store, operations: Sequence[Operation]) -> Done:
     """Apply operations in order until enough was loaded, neighbouring arrivals in one commit. Runs on the store's thread."""
-    arrivals: list[Arrival] = []
-    cursors: dict[PeerId, m.Cursor] = {}
-    stored: list[Arrival] = []
-    answers: list[m.Answer] = []
-    loaded_bytes = carried_out = 0
-
-    def flush() -> None:
-        if arrivals:
-            store.append(arrivals)
-            stored.extend(arrivals)
-            arrivals.clear()
-
+    round_ = _Round(store)
+    carried_out = 0
     for operation in operations:
+        round_.do(operation)
         carried_out += 1
+        if round_.loaded_bytes > _ROUND_BYTES:
+            break
+    return round_.finish(carried_out)
+
+
+class _Round:
+    """What some operations come to."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting = store.queue_totals().waiting
+        self._arrivals: list[Arrival] = []
+        self._stored: list[Arrival] = []
+        self._answers: list[m.Answer] = []
+        self._outcomes: list[Delivered | Postponed | GivenUp] = []
+        self._cursors: dict[PeerId, m.Cursor] = {}
+        self.loaded_bytes = 0
+
+    def do(self, operation: Operation) -> None:
+        """The next one."""
         if isinstance(operation, Arrival):
-            arrivals.append(operation)
+            self._arrivals.append(operation)
         elif isinstance(operation, KeepCursor):
-            cursors[operation.peer_id] = operation.cursor
+            self._cursors[operation.peer_id] = operation.cursor
+        elif isinstance(operation, Delivered | Postponed | GivenUp):
+            self._outcomes.append(operation)
         else:
-            flush()
-            answers.append(answer(store, operation))
-            loaded_bytes += _loaded_bytes(answers[-1])
-            if loaded_bytes > _ROUND_BYTES:
-                break
-    flush()
-    if cursors:
-        # Last: a cursor must never be ahead of what is committed.
-        store.save_cursors(cursors)
-    return Done(stored, answers, store.totals()[1], carried_out)
+            self._append()
+            self._answers.append(answer(self._store, operation))
+            self.loaded_bytes += _loaded_bytes(self._answers[-1])
+
+    def finish(self, operations: int) -> Done:
+        """Write what is still to be written; so many operations it was."""
+        self._append()
+        # Behind the arrivals: a receipt must never be noted before what it is for.
+        dead = self._note_outcomes()
+        if self._cursors:
+            # Last: a cursor must never be ahead of what is committed.
+            self._store.save_cursors(self._cursors)
+        return Done(
+            self._stored,
+            self._answers,
+            self._store.totals()[1],
+            operations,
+            settled=self._waiting - self._store.queue_totals().waiting,
+            postponed=sum(len(outcome.hashes) for outcome in self._outcomes if isinstance(outcome, Postponed)),
+            dead=dead,
+        )
+
+    def _append(self) -> None:
+        if self._arrivals:
+            self._store.append(self._arrivals)
+            self._stored += self._arrivals
+            self._arrivals = []
+
+    def _note_outcomes(self) -> list[GivenUp]:
+        delivered = [tx_hash for outcome in self._outcomes if isinstance(outcome, Delivered) for tx_hash in outcome.hashes]
+        if delivered:
+            self._store.delivered(delivered)
+        dead = [outcome for outcome in self._outcomes if isinstance(outcome, GivenUp)]
+        if dead:
+            self._store.give_up({outcome.hash: outcome.reason for outcome in dead}, time.time() * 1000)
+        for outcome in self._outcomes:
+            if isinstance(outcome, Postponed):
+                self._store.postpone(dict.fromkeys(outcome.hashes, outcome.attempts), outcome.not_before_ms, outcome.reason)
+        return dead
 
 
 def answer(store: Store, question: m.Load) -> m.Answer:

@@ -6,18 +6,25 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.model import messages as m
-from sorcha_peer_core.model.transaction import Transaction
+from sorcha_peer_core.model.transaction import Due, Transaction
 from sorcha_peer_core.protocol.core import Core
 from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.sim.ledger import START_MS
 
 if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Sequence
+
     from sorcha_peer_core.interfaces.strategy import Strategy
     from sorcha_peer_core.model.events import Event
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.sim.network import Network
     from sorcha_peer_core.sim.parcel import Batch, Parcel
     from sorcha_peer_core.sim.pipe import Pipe
+
+
+_LOGS_READ, _ROWS_AT_ONCE, _MOST_AWAITING, _LOOK_S = 3, 128, 4096, 0.02
+"""As in the outbox of a node."""
 
 
 class Machine:
@@ -116,6 +123,25 @@ class Machine:
         self._catch_up()
         self.core.submit(transaction, self.now)
         self._settle()
+
+    def flush(self, waiting: deque[Transaction]) -> None:
+        """Release what waited for a link, as an outbox does: when peers' logs have been read, and no more than they take."""
+        self._catch_up()
+        self._on_flush(self.now, waiting, self._life)
+
+    def _on_flush(self, at: float, waiting: deque[Transaction], life: int) -> None:
+        if not self.running or life != self._life:
+            return
+        self.now = max(self.now, at)
+        core = self.core
+        if self.pipes and core.reconciling.logs_read >= min(_LOGS_READ, len(self.pipes)):
+            core.flush.want(len(waiting), sum(len(transaction.payload) for transaction in waiting), self.now)
+            if core.flush.is_ready(self.now) and len(core.receipts) < _MOST_AWAITING:
+                for _ in range(min(_ROWS_AT_ONCE, len(waiting))):
+                    core.submit(waiting.popleft(), self.now)
+        self._settle()
+        if waiting:
+            self._net.calendar.add((self.now + _LOOK_S, self._on_flush, waiting, life))
 
     def _on_message(self, at: float, pipe: Pipe, parcel: Parcel) -> None:
         _, message, cell, amount, _, down_s, cpu_s, _ = parcel
@@ -308,6 +334,17 @@ class Machine:
         if pipe is not None:
             self.cursors[pipe.far.index] = cursor
 
+    def delivered(self, hashes: Sequence[TxHash]) -> None:
+        """Nobody waits for it."""
+
+    def postpone(self, hashes: Sequence[TxHash], delay_s: float, attempts: int, reason: str) -> None:
+        """As long as this life lasts."""
+        offers = [Due(tx_hash, self._net.ledger.size_of(tx_hash), attempts, inf) for tx_hash in hashes]
+        self._net.calendar.add((self.now + delay_s, self._on_offers, offers, self._life))
+
+    def give_up(self, tx_hash: TxHash, reason: str) -> None:
+        """Nobody reads dead letters."""
+
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """Never here: every transaction is genuine."""
 
@@ -332,6 +369,12 @@ class Machine:
         if self.running and life == self._life:
             self.now = max(self.now, at)
             self._commit(tx_hash)
+            self._settle()
+
+    def _on_offers(self, at: float, offers: Sequence[Due], life: int) -> None:
+        if self.running and life == self._life:
+            self.now = max(self.now, at)
+            self.core.offer_again(offers, self.now)
             self._settle()
 
     def _on_verified(self, at: float, transaction: Transaction, life: int) -> None:

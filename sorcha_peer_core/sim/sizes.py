@@ -76,6 +76,14 @@ def _hashes(message: m.Want | m.Absent) -> int:
     return _frame(_field(_HASH * len(message.hashes)))
 
 
+def _refusal(refusal: m.Refusal) -> int:
+    return _frame(_field(_HASH) + _field(len(refusal.reason.encode())), _LATE)
+
+
+def _flush_grant(grant: m.FlushGrant) -> int:
+    return _frame(_number(grant.most) + _number(grant.most_bytes) + (_FIXED64 if grant.window_s else 0), _LATE)
+
+
 def _chunk(chunk: m.Chunk) -> int:
     return _frame(_field(_HASH) + _number(chunk.offset) + _field(len(chunk.data)))
 
@@ -120,7 +128,7 @@ def _digest_ids(message: m.DigestIds | m.DigestWant) -> int:
 
 _SIZES: dict[type, Callable[[Any], int]] = {
     m.Push: _push,
-    m.Announce: lambda announce: _frame(_announced(announce.items) + 2 * announce.old),
+    m.Announce: lambda announce: _frame(_announced(announce.items) + 2 * announce.old + 2 * announce.asks),
     m.Want: _hashes,
     m.Absent: _hashes,
     m.WantChunks: _want_chunks,
@@ -128,6 +136,10 @@ _SIZES: dict[type, Callable[[Any], int]] = {
     m.WantChunkList: lambda want: _frame(_field(_HASH), _LATE),
     m.ChunkList: _chunk_list,
     m.Have: _have,
+    m.Receipt: lambda receipt: _frame(_field(_HASH * len(receipt.hashes)), _LATE),
+    m.Refusal: _refusal,
+    m.FlushRequest: lambda request: _frame(_number(request.waiting) + _number(request.waiting_bytes), _LATE),
+    m.FlushGrant: _flush_grant,
     m.Graft: lambda graft: _frame(0, _LATE),
     m.Prune: lambda prune: _frame(2 * prune.refused, _LATE),
     m.Ping: lambda ping: _frame(_FIXED64),

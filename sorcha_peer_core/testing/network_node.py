@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.chunks import chunk_list, chunk_root
 from sorcha_peer_core.model.ids import TxHash, tx_hash_of
-from sorcha_peer_core.model.transaction import Header, Transaction
+from sorcha_peer_core.model.transaction import Due, Header, Transaction
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.protocol.core import Core
 from sorcha_peer_core.testing.recording_host import created_among
@@ -100,18 +101,21 @@ class Disk:
         self.log: list[TxHash] = []
         self.transactions: dict[TxHash, Transaction] = {}
         self.outbox: dict[TxHash, Transaction] = {}
+        """Own ones that are not delivered."""
+        self.dead: dict[TxHash, str] = {}
         self.cursors: dict[int, m.Cursor] = {}
         self.arrived_at: dict[TxHash, float] = {}
 
     def append(self, transaction: Transaction, own: bool, now: float) -> None:
-        """Into the log, once; an own one leaves the outbox."""
+        """Into the log, once; an own one that the network had first leaves the outbox."""
         tx_hash = transaction.hash
         if tx_hash not in self.transactions:
             self.log.append(tx_hash)
             self.transactions[tx_hash] = transaction
             self.arrived_at[tx_hash] = now
-        if own:
-            self.outbox.pop(tx_hash, None)
+            if own:
+                return
+        self.outbox.pop(tx_hash, None)
 
     def answer(self, question: m.Load) -> m.Answer:
         """What the store knows now."""
@@ -195,7 +199,9 @@ class Node:
         self.core = Core(world.config, self, strategy, self._filter, rng)
         self.core.start(self._net.now)
         for transaction in list(self.disk.outbox.values()):
-            self.core.submit(transaction, self._net.now)
+            if transaction.hash not in self.disk.transactions:
+                self.core.submit(transaction, self._net.now)
+        self._offer(self.core, [tx_hash for tx_hash in self.disk.outbox if tx_hash in self.disk.transactions], 0)
 
     def die(self) -> None:
         """Lose everything that is not on disk."""
@@ -245,6 +251,24 @@ class Node:
         """Committed after everything that was stored before."""
         self._write(lambda: self.disk.cursors.__setitem__(peer, cursor))
 
+    def delivered(self, hashes: Sequence[TxHash]) -> None:
+        """Committed after the log."""
+
+        def write() -> None:
+            for tx_hash in hashes:
+                self.disk.outbox.pop(tx_hash, None)
+
+        self._write(write)
+
+    def postpone(self, hashes: Sequence[TxHash], delay_s: float, attempts: int, reason: str) -> None:
+        """As long as this life lasts; the next one begins with all of them."""
+        self._later(delay_s, lambda core, now: self._offer(core, hashes, attempts))
+
+    def give_up(self, tx_hash: TxHash, reason: str) -> None:
+        """For tests to look at."""
+        self.disk.dead[tx_hash] = reason
+        self.disk.outbox.pop(tx_hash, None)
+
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """For tests to look at."""
         self.rejections.append((peer, tx_hash, reason))
@@ -252,6 +276,10 @@ class Node:
     def emit(self, event: Event) -> None:
         """For tests to look at."""
         self.events.append(event)
+
+    def _offer(self, core: Core, hashes: Iterable[TxHash], attempts: int) -> None:
+        sizes = ((tx_hash, self.disk.outbox[tx_hash].header.payload_size) for tx_hash in hashes if tx_hash in self.disk.outbox)
+        core.offer_again([Due(tx_hash, size, attempts, inf) for tx_hash, size in sizes], self._net.now)
 
     def _write(self, write: Callable[[], TxHash | None]) -> None:
         self._writes.append(write)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from sorcha_peer_core.model.messages import (
@@ -61,6 +61,15 @@ class Rejected(NamedTuple):
     reason: str
 
 
+class Postponed(NamedTuple):
+    """Own transactions that are to be offered again."""
+
+    hashes: tuple[TxHash, ...]
+    delay_s: float
+    attempts: int
+    reason: str
+
+
 class RecordingHost:
     """Lists of everything that was asked, in order. ``take_*`` empties a list, ``play_*`` gives an answer to a Core."""
 
@@ -73,6 +82,9 @@ class RecordingHost:
         self.loads: list[Load] = []
         self.remembered: list[tuple[int, Cursor]] = []
         self.rejections: list[Rejected] = []
+        self.deliveries: list[TxHash] = []
+        self.postponements: list[Postponed] = []
+        self.dead: dict[TxHash, str] = {}
         self.events: list[Event] = []
         self.clock_ms = 0.0
         """What the clock on the wall shows."""
@@ -110,6 +122,18 @@ class RecordingHost:
     def remember(self, peer: int, cursor: Cursor) -> None:
         """Remember a cursor."""
         self.remembered.append((peer, cursor))
+
+    def delivered(self, hashes: Sequence[TxHash]) -> None:
+        """Remember what has its receipts."""
+        self.deliveries += hashes
+
+    def postpone(self, hashes: Sequence[TxHash], delay_s: float, attempts: int, reason: str) -> None:
+        """Remember what is to be offered again; the test calls ``Core.offer_again``."""
+        self.postponements.append(Postponed(tuple(hashes), delay_s, attempts, reason))
+
+    def give_up(self, tx_hash: TxHash, reason: str) -> None:
+        """Remember what nobody takes."""
+        self.dead[tx_hash] = reason
 
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """Remember who sent what did not verify."""

@@ -26,6 +26,8 @@ _FRAME_TAG = b"\x0a"
 """Field 1, length-delimited: each frame of a Batch."""
 _SEVEN_BITS = 0x7F
 _MOST_REASON_CHARS = 200
+_MOST_RECEIPTS = 512
+"""In one frame."""
 _MAX_IP_CHARS = 45
 """The longest text form of an IPv6 address."""
 
@@ -128,7 +130,7 @@ def _join_announced(items: tuple[m.Announced, ...]) -> tuple[bytes, list[int]]:
 
 def _encode_announce(message: m.Announce) -> pb.Frame:
     hashes, sizes = _join_announced(message.items)
-    return pb.Frame(announce=pb.Announce(hashes=hashes, sizes=sizes, old=message.old))
+    return pb.Frame(announce=pb.Announce(hashes=hashes, sizes=sizes, old=message.old, asks=message.asks))
 
 
 def _encode_page(page: m.SyncPage) -> pb.Frame:
@@ -270,6 +272,10 @@ _ENCODERS: dict[type, Callable[[Any], Any]] = {
     m.WantChunkList: lambda w: pb.Frame(want_chunk_list=pb.WantChunkList(hash=w.hash)),
     m.ChunkList: _encode_chunk_list,
     m.Have: lambda h: pb.Frame(have=pb.Have(hash=h.hash, size=h.size, chunks=h.chunks)),
+    m.Receipt: lambda r: pb.Frame(receipt=pb.Receipt(hashes=b"".join(r.hashes))),
+    m.Refusal: lambda r: pb.Frame(refusal=pb.Refusal(hash=r.hash, reason=r.reason)),
+    m.FlushRequest: lambda r: pb.Frame(flush_request=pb.FlushRequest(waiting=r.waiting, waiting_bytes=r.waiting_bytes)),
+    m.FlushGrant: lambda g: pb.Frame(flush_grant=pb.FlushGrant(most=g.most, most_bytes=g.most_bytes, window_s=g.window_s)),
     m.Graft: lambda g: pb.Frame(graft=pb.Graft()),
     m.Prune: lambda p: pb.Frame(prune=pb.Prune(refused=p.refused)),
     m.SyncSince: lambda s: pb.Frame(sync_since=pb.SyncSince(log_epoch=s.log_epoch, after_seq=s.after_seq)),
@@ -285,6 +291,18 @@ def _decode_have(h: Any) -> m.Have:
     if len(h.chunks) > MOST_CHUNKS:
         raise RemoteProtocolError(f"a list of {len(h.chunks)} chunks; a payload has at most {MOST_CHUNKS}")
     return m.Have(_one_hash(h.hash), h.size, tuple(h.chunks))
+
+
+def _decode_receipt(r: Any) -> m.Receipt:
+    if len(r.hashes) > _MOST_RECEIPTS * HASH_BYTES:
+        raise RemoteProtocolError(f"a receipt for {len(r.hashes) // HASH_BYTES} transactions, not {_MOST_RECEIPTS} at most")
+    return m.Receipt(_split_hashes(r.hashes))
+
+
+def _decode_flush_grant(g: Any) -> m.FlushGrant:
+    if not isfinite(g.window_s):
+        raise RemoteProtocolError("a grant for a time that is no time")
+    return m.FlushGrant(g.most, g.most_bytes, g.window_s)
 
 
 def _refuse_compressed(c: Any) -> m.Message:
@@ -303,7 +321,7 @@ _DECODERS: dict[str, Callable[[Any], m.Message | Hello | Proof]] = {
     "peers_request": lambda r: m.PeersRequest(r.most),
     "peers": lambda p: m.Peers(tuple(decode_record(r.record, r.signature) for r in p.records)),
     "push": _decode_push,
-    "announce": lambda a: m.Announce(_split_announced(a.hashes, a.sizes), a.old),
+    "announce": lambda a: m.Announce(_split_announced(a.hashes, a.sizes), a.old, a.asks),
     "want": lambda w: m.Want(_split_hashes(w.hashes)),
     "absent": lambda a: m.Absent(_split_hashes(a.hashes)),
     "want_chunks": lambda w: m.WantChunks(_one_hash(w.hash), w.offset, w.chunks, w.root),
@@ -311,6 +329,10 @@ _DECODERS: dict[str, Callable[[Any], m.Message | Hello | Proof]] = {
     "want_chunk_list": lambda w: m.WantChunkList(_one_hash(w.hash)),
     "chunk_list": _decode_chunk_list,
     "have": _decode_have,
+    "receipt": _decode_receipt,
+    "refusal": lambda r: m.Refusal(_one_hash(r.hash), printable(r.reason, _MOST_REASON_CHARS)),
+    "flush_request": lambda r: m.FlushRequest(r.waiting, r.waiting_bytes),
+    "flush_grant": _decode_flush_grant,
     "graft": lambda g: m.Graft(),
     "prune": lambda p: m.Prune(p.refused),
     "sync_since": lambda s: m.SyncSince(storable(s.log_epoch), storable(s.after_seq)),

@@ -30,7 +30,7 @@ class Batch(_message.Message):
     def __init__(self, frames: _Optional[_Iterable[_Union[Frame, _Mapping]]] = ...) -> None: ...
 
 class Frame(_message.Message):
-    __slots__ = ("hello", "proof", "goodbye", "ping", "pong", "peers_request", "peers", "dial_back", "dialled_back", "compressed", "push", "announce", "want", "absent", "want_chunks", "chunk", "graft", "prune", "want_chunk_list", "chunk_list", "sync_since", "sync_page", "digest", "digest_range", "digest_ids", "digest_want", "have")
+    __slots__ = ("hello", "proof", "goodbye", "ping", "pong", "peers_request", "peers", "dial_back", "dialled_back", "compressed", "push", "announce", "want", "absent", "want_chunks", "chunk", "graft", "prune", "want_chunk_list", "chunk_list", "sync_since", "sync_page", "digest", "digest_range", "digest_ids", "digest_want", "have", "receipt", "refusal", "flush_request", "flush_grant")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +58,10 @@ class Frame(_message.Message):
     DIGEST_IDS_FIELD_NUMBER: _ClassVar[int]
     DIGEST_WANT_FIELD_NUMBER: _ClassVar[int]
     HAVE_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    FLUSH_REQUEST_FIELD_NUMBER: _ClassVar[int]
+    FLUSH_GRANT_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     proof: Proof
     goodbye: Goodbye
@@ -85,7 +89,11 @@ class Frame(_message.Message):
     digest_ids: DigestIds
     digest_want: DigestWant
     have: Have
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., peers_request: _Optional[_Union[PeersRequest, _Mapping]] = ..., peers: _Optional[_Union[Peers, _Mapping]] = ..., dial_back: _Optional[_Union[DialBack, _Mapping]] = ..., dialled_back: _Optional[_Union[DialledBack, _Mapping]] = ..., compressed: _Optional[_Union[Compressed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., announce: _Optional[_Union[Announce, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., absent: _Optional[_Union[Absent, _Mapping]] = ..., want_chunks: _Optional[_Union[WantChunks, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., graft: _Optional[_Union[Graft, _Mapping]] = ..., prune: _Optional[_Union[Prune, _Mapping]] = ..., want_chunk_list: _Optional[_Union[WantChunkList, _Mapping]] = ..., chunk_list: _Optional[_Union[ChunkList, _Mapping]] = ..., sync_since: _Optional[_Union[SyncSince, _Mapping]] = ..., sync_page: _Optional[_Union[SyncPage, _Mapping]] = ..., digest: _Optional[_Union[Digest, _Mapping]] = ..., digest_range: _Optional[_Union[DigestRange, _Mapping]] = ..., digest_ids: _Optional[_Union[DigestIds, _Mapping]] = ..., digest_want: _Optional[_Union[DigestWant, _Mapping]] = ..., have: _Optional[_Union[Have, _Mapping]] = ...) -> None: ...
+    receipt: Receipt
+    refusal: Refusal
+    flush_request: FlushRequest
+    flush_grant: FlushGrant
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., peers_request: _Optional[_Union[PeersRequest, _Mapping]] = ..., peers: _Optional[_Union[Peers, _Mapping]] = ..., dial_back: _Optional[_Union[DialBack, _Mapping]] = ..., dialled_back: _Optional[_Union[DialledBack, _Mapping]] = ..., compressed: _Optional[_Union[Compressed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., announce: _Optional[_Union[Announce, _Mapping]] = ..., want: _Optional[_Union[Want, _Mapping]] = ..., absent: _Optional[_Union[Absent, _Mapping]] = ..., want_chunks: _Optional[_Union[WantChunks, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., graft: _Optional[_Union[Graft, _Mapping]] = ..., prune: _Optional[_Union[Prune, _Mapping]] = ..., want_chunk_list: _Optional[_Union[WantChunkList, _Mapping]] = ..., chunk_list: _Optional[_Union[ChunkList, _Mapping]] = ..., sync_since: _Optional[_Union[SyncSince, _Mapping]] = ..., sync_page: _Optional[_Union[SyncPage, _Mapping]] = ..., digest: _Optional[_Union[Digest, _Mapping]] = ..., digest_range: _Optional[_Union[DigestRange, _Mapping]] = ..., digest_ids: _Optional[_Union[DigestIds, _Mapping]] = ..., digest_want: _Optional[_Union[DigestWant, _Mapping]] = ..., have: _Optional[_Union[Have, _Mapping]] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., flush_request: _Optional[_Union[FlushRequest, _Mapping]] = ..., flush_grant: _Optional[_Union[FlushGrant, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("version_min", "version_max", "network_id", "record", "nonce", "proof", "limits", "features", "clock_ms", "log_epoch", "rung", "linked", "purpose", "observed_host")
@@ -274,14 +282,48 @@ class Header(_message.Message):
     def __init__(self, network_id: _Optional[str] = ..., payload_hash: _Optional[bytes] = ..., payload_size: _Optional[int] = ..., content_type: _Optional[str] = ..., register_id: _Optional[str] = ..., origin_key: _Optional[bytes] = ..., created_ms: _Optional[float] = ..., ttl_s: _Optional[int] = ..., nonce: _Optional[int] = ..., chunk_bytes: _Optional[int] = ..., chunk_root: _Optional[bytes] = ...) -> None: ...
 
 class Announce(_message.Message):
-    __slots__ = ("hashes", "sizes", "old")
+    __slots__ = ("hashes", "sizes", "old", "asks")
     HASHES_FIELD_NUMBER: _ClassVar[int]
     SIZES_FIELD_NUMBER: _ClassVar[int]
     OLD_FIELD_NUMBER: _ClassVar[int]
+    ASKS_FIELD_NUMBER: _ClassVar[int]
     hashes: bytes
     sizes: _containers.RepeatedScalarFieldContainer[int]
     old: bool
-    def __init__(self, hashes: _Optional[bytes] = ..., sizes: _Optional[_Iterable[int]] = ..., old: bool = ...) -> None: ...
+    asks: bool
+    def __init__(self, hashes: _Optional[bytes] = ..., sizes: _Optional[_Iterable[int]] = ..., old: bool = ..., asks: bool = ...) -> None: ...
+
+class Receipt(_message.Message):
+    __slots__ = ("hashes",)
+    HASHES_FIELD_NUMBER: _ClassVar[int]
+    hashes: bytes
+    def __init__(self, hashes: _Optional[bytes] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("hash", "reason")
+    HASH_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    hash: bytes
+    reason: str
+    def __init__(self, hash: _Optional[bytes] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class FlushRequest(_message.Message):
+    __slots__ = ("waiting", "waiting_bytes")
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    WAITING_BYTES_FIELD_NUMBER: _ClassVar[int]
+    waiting: int
+    waiting_bytes: int
+    def __init__(self, waiting: _Optional[int] = ..., waiting_bytes: _Optional[int] = ...) -> None: ...
+
+class FlushGrant(_message.Message):
+    __slots__ = ("most", "most_bytes", "window_s")
+    MOST_FIELD_NUMBER: _ClassVar[int]
+    MOST_BYTES_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_S_FIELD_NUMBER: _ClassVar[int]
+    most: int
+    most_bytes: int
+    window_s: float
+    def __init__(self, most: _Optional[int] = ..., most_bytes: _Optional[int] = ..., window_s: _Optional[float] = ...) -> None: ...
 
 class Want(_message.Message):
     __slots__ = ("hashes",)

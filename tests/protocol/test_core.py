@@ -150,8 +150,8 @@ def test_a_push_that_does_not_verify_leaves_no_trace_but_the_blame(node: Node):
 
 
 def test_who_sent_the_same_while_a_forged_one_was_verified_is_asked_for_it(node: Node):
-    node.hear(ANN, m.Push(TX._replace(signature=b"bad"), 0))
-    node.hear(BOB, m.Push(TX, 0))
+    node.hear(ANN, m.Push(TX._replace(signature=b"bad"), 1))
+    node.hear(BOB, m.Push(TX, 1))
     node.host.play_verified(node.core, 1.0, reason="bad signature")
 
     assert node.host.take_sent() == [(BOB, m.Want((TX.hash,)))]

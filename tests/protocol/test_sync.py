@@ -208,3 +208,38 @@ def test_a_cursor_is_not_moved_back_into_another_reading_of_the_same_peer(sync: 
 
     assert host.remembered == []
     assert sync.expects(ANN)
+
+
+def test_a_log_counts_as_read_when_all_of_it_is_here(sync: Sync, host: RecordingHost):
+    sync.link_up(ANN, START, now=0.0)
+    sync.page(ANN, page(H[0], next_seq=1, more=True), (), now=1.0)
+    assert sync.logs_read == 0
+    sync.page(ANN, page(H[1], next_seq=2), (H[1],), now=2.0)
+    assert sync.logs_read == 0
+
+    sync.resolved(H[1], now=3.0)
+
+    assert sync.logs_read == 1
+
+
+def test_a_log_that_does_not_differ_counts_as_read(host: RecordingHost):
+    sync = Sync(host, at_once=2, patience_s=30.0, compare=lambda peer, log_epoch: True)
+    sync.link_up(ANN, START, now=0.0)
+    sync.page(ANN, page(H[0], next_seq=1), (H[0],), now=1.0)
+    sync.gave_up(H[0], now=2.0)
+    sync.again(now=3.0)
+
+    sync.end(ANN, page(next_seq=9))
+
+    assert sync.logs_read == 1
+
+
+def test_a_log_that_was_read_is_read_anew_after_the_link_was_lost(sync: Sync, host: RecordingHost):
+    sync.link_up(ANN, START, now=0.0)
+    sync.page(ANN, page(next_seq=0), (), now=1.0)
+    assert sync.logs_read == 1
+
+    sync.link_down(ANN, now=2.0)
+    sync.link_up(ANN, START, now=3.0)
+
+    assert sync.logs_read == 0

@@ -11,12 +11,13 @@ from service_parts import identity_of, let_others_run, sealed, wait_until
 
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.events import Dropped, TransactionRejected
+from sorcha_peer_core.model.transaction import Due
 from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.protocol.sendqueue import SendQueue
 from sorcha_peer_core.services import driver as module
 from sorcha_peer_core.services.driver import Driver
 from sorcha_peer_core.services.events import EventBus
-from sorcha_peer_core.services.storage import Done, KeepCursor
+from sorcha_peer_core.services.storage import Delivered, Done, GivenUp, KeepCursor, Postponed
 
 
 class RecordingCore:
@@ -296,6 +297,64 @@ def test_own_transactions_count_as_in_flight_until_they_are_committed(world):
     assert world.driver.own_in_flight == 0
 
 
+def test_a_new_envelope_counts_as_in_flight_until_it_is_committed(world):
+    own = sealed(b"own")
+
+    world.driver.renew(own, 2)
+    let_others_run()
+
+    assert (world.driver.own_in_flight, world.driver.own_in_flight_bytes) == (1, 3)
+    assert world.core.of("renew") == [(own, 2)]
+    world.driver.post(lambda: world.driver.store(own, 0, True))
+    let_others_run()
+    world.driver.carried_out(Done([world.storage[0]], [], 1, 1))
+    let_others_run()
+    assert (world.driver.own_in_flight, world.driver.own_in_flight_bytes) == (0, 0)
+
+
+def test_what_is_offered_again_goes_to_the_core(world):
+    offers = [Due(sealed(b"a").hash, 1, 1, 5.0)]
+
+    world.driver.offer_again(offers)
+    let_others_run()
+
+    assert world.core.of("offer_again") == [(offers,)]
+
+
+def test_outcomes_of_own_transactions_go_to_the_storage_behind_the_arrivals(world):
+    own = sealed(b"own")
+    before_ms = time.time() * 1000
+
+    def decide():
+        world.driver.store(own, 0, True)
+        world.driver.delivered([own.hash])
+        world.driver.postpone([own.hash], 5.0, 2, "too few")
+        world.driver.give_up(own.hash, "no")
+
+    world.driver.post(decide)
+    let_others_run()
+
+    _, delivered, postponed, given_up = world.storage
+    assert delivered == Delivered([own.hash])
+    assert postponed._replace(not_before_ms=0.0) == Postponed([own.hash], 2, 0.0, "too few")
+    assert before_ms + 5000 <= postponed.not_before_ms <= time.time() * 1000 + 5000
+    assert given_up == GivenUp(own.hash, "no")
+
+
+def test_the_time_with_links_begins_with_the_first_one(world):
+    began = time.monotonic()
+    link(world, Outlet(1))
+    since = world.driver.online_since
+    link(world, Outlet(1), Outlet(2))
+    assert began <= since == world.driver.online_since
+
+    for peer in (1, 2):
+        world.driver.link_down(peer)
+    link(world, Outlet(1))
+
+    assert world.driver.online_since > since
+
+
 def test_what_was_created_later_than_it_was_queued_enters_the_filter_with_the_later_time(world):
     own = sealed(b"own", created_ms=5000.0)
     world.driver.submit([own], [1234.0])
@@ -373,3 +432,12 @@ def test_link_up_and_link_down_reach_the_core_in_order(world):
 
     order = [entry for entry in world.core.log if entry[0].startswith("link")]
     assert order == [("link_up", 4, m.Cursor(1, 2)), ("link_down", 4)]
+
+
+def test_the_core_hears_what_waits_and_says_whether_it_may_go(world):
+    world.core.flush = SimpleNamespace(want=lambda *args: world.core.log.append(("want", *args)), is_ready=lambda now: False)
+
+    assert world.driver.want_to_flush(700, 9000) is False
+    let_others_run()
+
+    assert world.core.of("want")[0][:2] == (700, 9000)

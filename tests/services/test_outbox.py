@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import gevent
 import pytest
-from service_parts import NETWORK_ID, FailingNow, InlineThread, identity_of, let_others_run, submission, wait_until
+from service_parts import NETWORK_ID, FailingNow, InlineThread, identity_of, let_others_run, sealed, submission, wait_until
 
 from sorcha_peer_core.builtin.memory_store import MemoryStore
 from sorcha_peer_core.config import OfflineModeSection
 from sorcha_peer_core.errors import QueueFull, StoreError
-from sorcha_peer_core.model.transaction import Arrival
+from sorcha_peer_core.model.transaction import Arrival, Due, QueueState, Transaction
 from sorcha_peer_core.services import outbox as module
 from sorcha_peer_core.services.outbox import Outbox
 from sorcha_peer_core.services.security import TransactionRules
+from sorcha_peer_core.services.storage import Done, GivenUp
 
 
 class FakeDriver:
@@ -22,13 +24,30 @@ class FakeDriver:
 
     def __init__(self) -> None:
         self.linked = 0
-        self.own_in_flight = 0
+        self.online_since = 0.0
+        self.logs_read = 0
+        self.own_in_flight = self.own_in_flight_bytes = self.awaiting_receipts = 0
         self.send_backlog_bytes = 0
         self.released: list[tuple[object, float]] = []
+        self.offered: list[Due] = []
+        self.renewed: list[tuple[Transaction, int]] = []
+        self.wanted: list[tuple[int, int]] = []
+        self.takes = False
+
+    def want_to_flush(self, waiting, waiting_bytes):
+        self.wanted.append((waiting, waiting_bytes))
+        return self.takes
 
     def submit(self, transactions, queued_ms):
         self.own_in_flight += len(transactions)
+        self.own_in_flight_bytes += sum(len(transaction.payload) for transaction in transactions)
         self.released += zip(transactions, queued_ms, strict=True)
+
+    def offer_again(self, offers):
+        self.offered += offers
+
+    def renew(self, transaction, attempts):
+        self.renewed.append((transaction, attempts))
 
 
 @pytest.fixture
@@ -43,10 +62,10 @@ def boxes(store, monkeypatch):
     monkeypatch.setattr(module, "_RETRY_S", 0.005)
     running = []
 
-    def make(**config):
+    def make(ttl_s=3600, **config):
         driver = FakeDriver()
         outbox = Outbox(
-            OfflineModeSection.model_validate(config), identity_of(1), NETWORK_ID, 3600,
+            OfflineModeSection.model_validate(config), identity_of(1), NETWORK_ID, ttl_s,
             store=store, store_thread=InlineThread(), signer=InlineThread(), driver=driver,
         )  # fmt: skip
         greenlet = gevent.spawn(outbox.run)
@@ -68,15 +87,15 @@ def released(box):
     return [transaction.payload for transaction, _ in box.driver.released]
 
 
-def link(box):
-    box.driver.linked = 1
+def link(box, peers=1, logs_read=1):
+    box.driver.linked, box.driver.logs_read, box.driver.online_since = peers, logs_read, time.monotonic()
     box.outbox.wake()
 
 
 def commit(box, store):
     """What the storage does with what was released."""
     store.append([Arrival(transaction, queued_ms, 0, True) for transaction, queued_ms in box.driver.released])
-    box.driver.own_in_flight = 0
+    box.driver.own_in_flight = box.driver.own_in_flight_bytes = 0
 
 
 def test_nothing_is_released_while_nobody_is_linked(boxes, store):
@@ -86,7 +105,7 @@ def test_nothing_is_released_while_nobody_is_linked(boxes, store):
     let_others_run()
 
     assert released(box) == []
-    assert store.queue_totals() == (1, 1)
+    assert store.queue_totals().waiting == 1
 
 
 def test_what_waits_is_released_in_order_when_somebody_is_linked(boxes, monkeypatch):
@@ -139,16 +158,16 @@ def test_its_life_begins_with_its_release_however_long_it_waited(boxes, store):
     assert transaction.header.created_ms > 1_000_000_000_000
 
 
-def test_a_row_leaves_with_the_commit_and_not_before(boxes, store):
+def test_a_row_is_in_flight_with_the_commit_and_not_before(boxes, store):
     box = boxes()
     link(box)
     put(box, b"a")
     wait_until(lambda: released(box), "it is released")
-    assert store.queue_totals() == (1, 1)
+    assert store.queue_totals().pending == 1
 
     commit(box, store)
 
-    assert store.queue_totals() == (0, 0)
+    assert (store.queue_totals().pending, store.queue_totals().inflight) == (0, 1)
 
 
 def test_a_restart_releases_what_was_not_committed(boxes, store):
@@ -171,7 +190,7 @@ def test_a_payload_that_is_here_already_is_known(boxes, store):
 
     assert put(box, b"a", b"b", b"a") == [True, True, False]
     assert put(box, b"b") == [False]
-    assert store.queue_totals()[0] == 2
+    assert store.queue_totals().waiting == 2
 
 
 def test_a_payload_that_is_in_the_log_is_known(boxes, store):
@@ -192,7 +211,7 @@ def test_a_full_queue_refuses_all_and_keeps_what_it_has(boxes, store, limit):
     with pytest.raises(QueueFull, match=r"2 submissions \(2 bytes\) wait already; at most"):
         put(box, b"c", b"d")
 
-    assert store.queue_totals() == (2, 2)
+    assert store.queue_totals().waiting == 2
     assert put(box, b"e") == [True], "one more fits"
 
 
@@ -264,7 +283,7 @@ def test_a_link_that_the_core_hears_of_a_little_later_lets_the_rows_go_too(boxes
     box.outbox.wake()
     let_others_run()
 
-    box.driver.linked = 1
+    box.driver.linked = box.driver.logs_read = 1
 
     wait_until(lambda: released(box) == [b"a"], "it is released")
 
@@ -281,7 +300,7 @@ def test_a_submitter_that_gives_up_while_it_waits_does_not_hold_back_what_was_co
 
     box.outbox._store_thread = Slow()
     submitter = gevent.spawn(put, box, b"a")
-    wait_until(lambda: store.queue_totals()[0] == 1, "it is committed")
+    wait_until(lambda: store.queue_totals().waiting == 1, "it is committed")
     submitter.kill()
     put(box, b"b")
 
@@ -296,3 +315,303 @@ def test_stop_ends_it_while_it_waits(boxes):
     box.greenlet.join(timeout=1.0)
 
     assert box.greenlet.dead
+
+
+# What others submit at the same time.
+
+
+class SlowThread(InlineThread):
+    """Takes its time, as a disk does."""
+
+    def call(self, function, *args, **kwargs):
+        gevent.sleep(0.005)
+        return super().call(function, *args, **kwargs)
+
+
+def test_those_who_submit_at_the_same_time_share_a_commit(boxes, store):
+    box = boxes()
+    box.outbox._store_thread = SlowThread()
+
+    putters = [gevent.spawn(put, box, bytes([number]), b"same") for number in range(1, 17)]
+    gevent.joinall(putters, timeout=5.0)
+
+    fresh = [putter.value for putter in putters]
+    assert [first for first, _ in fresh] == [True] * 16
+    assert sorted(second for _, second in fresh) == [False] * 15 + [True]
+    assert store.called.count("put") <= 2
+    assert store.queue_totals().waiting == 17
+
+
+def test_of_those_who_submit_at_the_same_time_only_those_are_refused_for_whom_there_is_no_room(boxes, store):
+    box = boxes(max_queue_size=3)
+    box.outbox._store_thread = SlowThread()
+    first = gevent.spawn(put, box, b"a", b"b")
+    second = gevent.spawn(put, box, b"c", b"d")
+    third = gevent.spawn(put, box, b"e")
+    gevent.joinall([first, second, third], timeout=5.0)
+
+    assert (first.value, third.value) == ([True, True], [True])
+    assert isinstance(second.exception, QueueFull)
+
+
+def test_a_store_that_fails_refuses_all_who_submitted_at_the_same_time_and_the_next_ones_are_accepted(boxes, store):
+    box = boxes()
+    box.outbox._store_thread = SlowThread()
+    store.failing = {"put"}
+    putters = [gevent.spawn(put, box, bytes([number])) for number in range(1, 4)]
+    gevent.joinall(putters, timeout=5.0)
+    assert [type(putter.exception) for putter in putters] == [StoreError] * 3
+
+    store.failing = set()
+    assert put(box, b"a") == [True]
+
+
+# Order on reconnect.
+
+
+def test_nothing_is_released_before_the_logs_of_three_peers_were_read(boxes):
+    box = boxes()
+    put(box, b"a")
+    link(box, peers=5, logs_read=2)
+    let_others_run(50)
+    gevent.sleep(0.05)
+    assert released(box) == []
+
+    box.driver.logs_read = 3
+
+    wait_until(lambda: released(box) == [b"a"], "it is released")
+
+
+def test_a_peer_whose_log_is_never_read_does_not_hold_up_the_release_for_long(boxes):
+    box = boxes()
+    put(box, b"a")
+    link(box, logs_read=0)
+    let_others_run()
+
+    box.driver.online_since = time.monotonic() - 10.0
+
+    wait_until(lambda: released(box) == [b"a"], "it is released")
+
+
+def test_after_a_time_without_links_logs_are_read_again_first(boxes):
+    box = boxes()
+    link(box)
+    put(box, b"a")
+    wait_until(lambda: released(box) == [b"a"], "it is released")
+    box.driver.linked = 0
+    link(box, logs_read=0)
+
+    put(box, b"b")
+    gevent.sleep(0.05)
+    assert released(box) == [b"a"]
+
+    box.driver.logs_read = 1
+    wait_until(lambda: released(box) == [b"a", b"b"], "it is released, too")
+
+
+def test_nothing_is_released_while_the_clock_is_off(boxes):
+    off = [True]
+    box = boxes()
+    box.outbox.clock_is_off = lambda: off[0]
+    link(box)
+    put(box, b"a")
+    let_others_run()
+    assert released(box) == []
+
+    off.clear()
+    off.append(False)
+
+    wait_until(lambda: released(box) == [b"a"], "it is released")
+
+
+# Much that waited.
+
+
+def test_of_much_that_waited_for_a_link_no_more_goes_out_than_peers_take(boxes, monkeypatch):
+    monkeypatch.setattr(module, "_MANY", 3)
+    box = boxes()
+    put(box, b"a", b"b", b"cd")
+    link(box, peers=3, logs_read=3)
+    wait_until(lambda: len(box.driver.wanted) > 1, "peers are asked")
+    assert box.driver.wanted[0] == (3, 4)
+    assert released(box) == []
+
+    box.driver.takes = True
+
+    wait_until(lambda: len(released(box)) == 3, "it is released")
+
+
+def test_much_that_waited_waits_a_moment_longer_for_more_peers_than_one(boxes, monkeypatch):
+    monkeypatch.setattr(module, "_MANY", 3)
+    box = boxes()
+    put(box, b"a", b"b", b"c")
+    link(box)
+    gevent.sleep(0.05)
+    assert released(box) == []
+
+    box.driver.linked = box.driver.logs_read = 3
+
+    wait_until(lambda: box.driver.wanted, "they are asked at once")
+
+
+def test_a_single_peer_is_not_asked_what_it_takes(boxes, monkeypatch):
+    monkeypatch.setattr(module, "_MANY", 3)
+    monkeypatch.setattr(module, "_COMPANY_S", 0.0)
+    box = boxes()
+    put(box, b"a", b"b", b"c")
+
+    link(box)
+
+    wait_until(lambda: len(released(box)) == 3, "it is released")
+    assert box.driver.wanted == []
+
+
+def test_what_is_submitted_fast_while_peers_are_linked_goes_out_as_it_comes(boxes, monkeypatch):
+    monkeypatch.setattr(module, "_MANY", 3)
+    box = boxes()
+    link(box, peers=2, logs_read=2)
+    put(box, b"a")
+    wait_until(lambda: len(released(box)) == 1, "it is released")
+
+    put(box, *(bytes([number]) for number in range(1, 20)))
+
+    wait_until(lambda: len(released(box)) == 20, "all are released")
+    assert box.driver.wanted == []
+
+
+# What got too few receipts.
+
+
+def released_before(store, *payloads, ttl_s=3600, created_ms=None):
+    """Rows that an earlier life released and committed."""
+    store.put([submission(payload) for payload in payloads], 1.0)
+    transactions = [
+        sealed(payload, ttl_s=ttl_s, created_ms=created_ms or time.time() * 1000, register_id="r") for payload in payloads
+    ]
+    store.append([Arrival(transaction, 1.0, 0, True) for transaction in transactions])
+    return [transaction.hash for transaction in transactions]
+
+
+def test_what_was_in_flight_at_the_end_of_the_last_life_is_offered_again(boxes, store):
+    [tx_hash] = released_before(store, b"a")
+    box = boxes()
+
+    link(box)
+
+    wait_until(lambda: box.driver.offered, "it is offered")
+    [offer] = box.driver.offered
+    assert (offer.hash, offer.size, offer.attempts) == (tx_hash, 1, 1)
+    assert released(box) == []
+
+
+def test_nothing_is_offered_again_while_nobody_is_linked(boxes, store):
+    released_before(store, b"a")
+    box = boxes()
+
+    let_others_run()
+
+    assert box.driver.offered == []
+    assert store.queue_totals().retry == 1
+
+
+def test_what_is_postponed_is_offered_when_its_time_has_come(boxes, store):
+    [tx_hash] = released_before(store, b"a")
+    box = boxes()
+    link(box)
+    wait_until(lambda: box.driver.offered, "it is offered")
+    box.driver.offered.clear()
+
+    not_before_ms = time.time() * 1000 + 60.0
+    store.postpone({tx_hash: 2}, not_before_ms, "too few")
+    box.outbox.carried_out(Done([], [], 1, 1, postponed=1))
+
+    wait_until(lambda: box.driver.offered, "it is offered again")
+    assert time.time() * 1000 >= not_before_ms
+    assert box.driver.offered[0].attempts == 2
+
+
+def test_what_has_outlived_its_envelope_gets_a_new_one(boxes, store):
+    old = time.time() * 1000 - 4_000_000
+    [tx_hash] = released_before(store, b"a", created_ms=old)
+    box = boxes(ttl_s=3600)
+
+    link(box)
+
+    wait_until(lambda: box.driver.renewed, "it is sealed anew")
+    [(transaction, attempts)] = box.driver.renewed
+    assert (transaction.hash, transaction.payload, attempts) == (tx_hash, b"a", 1)
+    assert transaction.header.created_ms > old
+    assert transaction.header.register_id == "r"
+    assert TransactionRules(NETWORK_ID, 100).flaw(transaction, transaction.header.created_ms) is None
+    assert box.driver.offered == []
+
+
+def test_an_envelope_that_lives_long_enough_is_kept(boxes, store):
+    released_before(store, b"a", created_ms=time.time() * 1000 - 1_000_000)
+    box = boxes(ttl_s=3600)
+
+    link(box)
+
+    wait_until(lambda: box.driver.offered, "it is offered")
+    assert box.driver.renewed == []
+
+
+def test_a_store_that_fails_while_rows_are_taken_up_loses_none(boxes, store):
+    [tx_hash] = released_before(store, b"a", created_ms=1000.0)
+    store.failing = {"lapse"}
+    box = boxes()
+    link(box)
+    for broken in ("due", "load"):
+        refused = store.refused
+        wait_until(lambda refused=refused: store.refused >= refused + 2, "it is asked again and again")
+        store.failing = {broken}
+    wait_until(lambda: store.called.count("load") >= 2, "it is asked again and again")
+
+    store.failing = set()
+
+    wait_until(lambda: box.driver.renewed, "it is offered")
+    assert box.driver.renewed[0][0].hash == tx_hash
+
+
+def test_no_more_are_released_while_so_many_await_receipts(boxes, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_AWAITING", 2)
+    box = boxes()
+    link(box)
+    box.driver.awaiting_receipts = 2
+    put(box, b"a")
+    gevent.sleep(0.05)
+    assert released(box) == []
+
+    box.driver.awaiting_receipts = 1
+
+    wait_until(lambda: released(box) == [b"a"], "it is released")
+
+
+def test_whoever_waits_for_outcomes_is_woken_and_dead_letters_are_told(boxes):
+    box = boxes()
+    told = []
+    box.outbox.on_dead = lambda *letter: told.append(letter)
+    settled = box.outbox.settled
+    waiter = gevent.spawn(settled.wait, 2.0)
+    let_others_run()
+
+    box.outbox.carried_out(Done([], [], 1, 1))
+    assert not settled.is_set()
+    box.outbox.carried_out(Done([], [], 1, 1, settled=1, dead=[GivenUp(submission(b"a").tx_hash, "why")]))
+
+    assert waiter.get(timeout=1.0)
+    assert not box.outbox.settled.is_set(), "the next wait is for the next outcome"
+    assert told == [(submission(b"a").tx_hash, "why")]
+
+
+def test_what_dies_while_it_is_looked_for_wakes_who_waits_too(boxes, store):
+    [tx_hash] = released_before(store, b"a")
+    box = boxes()
+    let_others_run()
+    settled, due = box.outbox.settled, store.due
+    store._store.due = lambda now_ms, limit: store.give_up({tx_hash: "lost"}, now_ms) and due(now_ms, limit)
+
+    link(box)
+
+    wait_until(settled.is_set, "somebody is told")
+    assert store.queue_row(tx_hash).state is QueueState.DEAD

@@ -7,16 +7,16 @@ from types import SimpleNamespace
 
 import gevent
 import pytest
-from service_parts import FailingNow, InlineThread, identity_of, sealed, wait_until
+from service_parts import FailingNow, InlineThread, identity_of, sealed, submission, wait_until
 
 from sorcha_peer_core.builtin.memory_store import MemoryStore
 from sorcha_peer_core.builtin.sqlite_store import build_sqlite_store
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.events import StoreFailed
-from sorcha_peer_core.model.transaction import Arrival
+from sorcha_peer_core.model.transaction import Arrival, QueueState
 from sorcha_peer_core.services import storage as module
 from sorcha_peer_core.services.events import EventBus
-from sorcha_peer_core.services.storage import KeepCursor, Storage, carry_out
+from sorcha_peer_core.services.storage import Delivered, GivenUp, KeepCursor, Postponed, Storage, carry_out
 
 ALICE = identity_of(1).peer_id
 
@@ -259,3 +259,75 @@ def test_many_questions_for_large_transactions_are_answered_a_few_at_a_time(worl
     wait_until(lambda: sum(len(done.answers) for done in world.done) == 10, "all are answered")
     assert max(len(done.answers) for done in world.done) == 2
     assert stored(world) == [big.transaction.payload]
+
+
+# What became of own transactions.
+
+
+def own(store, *payloads: bytes) -> list[Arrival]:
+    store.put([submission(payload) for payload in payloads], 1.0)
+    return [arrival(payload)._replace(own=True) for payload in payloads]
+
+
+def test_a_receipt_is_noted_behind_the_arrival_it_is_for(store):
+    [a] = own(store, b"a")
+
+    done = carry_out(store, [a, Delivered([a.transaction.hash])])
+
+    assert store.queue_totals().waiting == 0
+    assert [name for name in store.called if name in ("append", "delivered")] == ["append", "delivered"]
+    assert done.settled == 1
+
+
+def test_the_receipts_of_a_round_are_noted_in_one_commit(store):
+    arrivals = own(store, b"a", b"b", b"c")
+
+    carry_out(store, [operation for one in arrivals for operation in (one, Delivered([one.transaction.hash]))])
+
+    assert store.called.count("append") == 1
+    assert store.called.count("delivered") == 1
+    assert store.queue_totals().waiting == 0
+
+
+def test_what_got_too_few_receipts_is_offered_again_later(store):
+    [a] = own(store, b"a")
+
+    done = carry_out(store, [a, Postponed([a.transaction.hash], 3, 5000.0, "too few")])
+
+    row = store.queue_row(a.transaction.hash)
+    assert (row.state, row.attempts, row.not_before_ms, row.reason) == (QueueState.RETRY, 3, 5000.0, "too few")
+    assert (done.postponed, done.settled) == (1, 0)
+
+
+def test_what_nobody_takes_is_a_dead_letter(store):
+    [a] = own(store, b"a")
+    letter = GivenUp(a.transaction.hash, "refused by a peer: too large")
+
+    done = carry_out(store, [a, letter])
+
+    row = store.queue_row(a.transaction.hash)
+    assert (row.state, row.reason) == (QueueState.DEAD, letter.reason)
+    assert (done.settled, done.dead) == (1, [letter])
+
+
+def test_what_the_network_had_first_is_settled_with_its_arrival(store):
+    store.put([submission(b"a")], 1.0)
+
+    assert carry_out(store, [arrival(b"a")]).settled == 1
+
+
+@pytest.mark.parametrize("broken", ["delivered", "postpone", "give_up", "queue_totals"])
+def test_outcomes_that_cannot_be_noted_are_noted_later(world, broken):
+    arrivals = own(world.store, b"a", b"b", b"c")
+    a, b, c = (one.transaction.hash for one in arrivals)
+    world.store.failing = {broken}
+    for operation in (*arrivals, Delivered([a]), Postponed([b], 1, 5000.0, "too few"), GivenUp(c, "no")):
+        world.storage.add(operation)
+    wait_until(lambda: world.store.refused >= 3, "it is tried again and again")
+
+    world.store.failing = set()
+
+    wait_until(lambda: world.storage.waiting == 0, "all is noted")
+    totals = world.store.queue_totals()
+    assert (totals.pending, totals.inflight, totals.retry, totals.dead) == (0, 0, 1, 1)
+    assert stored(world) == [b"a", b"b", b"c"]
