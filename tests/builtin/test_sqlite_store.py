@@ -187,6 +187,22 @@ def test_a_row_whose_payload_the_log_has_lost_is_given_up_with_that_reason(store
     assert (store.queue_totals(), store.next_due_ms()) == (QueueTotals(0, 1, 0, 1, 1), None)
 
 
+@pytest.mark.parametrize("keep_bytes", [1 << 30, 0], ids=["forgotten", "emptied"])
+def test_the_room_of_what_was_pruned_is_used_again(store, file, keep_bytes):
+    def pages() -> int:
+        with store._database.reading("ask") as connection:
+            return connection.execute("PRAGMA page_count").fetchone()[0]
+
+    store.append(arrivals_of(*[b"%04d" % number * 250 for number in range(1000)]))
+    before = pages()
+
+    while sum(store.prune(NOW_MS + 1000 if keep_bytes else 0, keep_bytes, 200)[:2]):
+        pass
+    store.append(arrivals_of(*[b"%04d" % number * 250 for number in range(1000, 1900)]))
+
+    assert pages() <= before * 1.05
+
+
 CRASH = """
 import os, sys
 from sorcha_peer_core.builtin.sqlite_store import SqliteStore
