@@ -1,8 +1,8 @@
 """How fast a store takes and gives: ``python benchmarks/store.py [ROWS] [PAYLOAD_BYTES] [URL]``.
 
 URL names a PostgreSQL database, in which each measurement makes a schema of its own and removes it; without it SQLite is
-measured. CPU microseconds a row say more than rows a second: the latter depend on the disk and on what else the machine does. Of a
-database they count this process alone.
+measured. CPU microseconds a row say more than rows a second: the latter depend on the disk and on what else the machine does.
+Of a database they count this process alone.
 """
 
 from __future__ import annotations

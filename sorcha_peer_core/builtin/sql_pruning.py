@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
-from sorcha_peer_core.builtin.sql_database import LAST_SEQ, LATER, SqlConnection
+from sorcha_peer_core.builtin.sql_database import LAST_SEQ, LATER, SqlConnection, SqlRows
 from sorcha_peer_core.builtin.sql_outbox import SqlOutbox
 from sorcha_peer_core.model.ids import TxHash
 from sorcha_peer_core.model.transaction import Pruned
 
 _COLUMNS = f"SELECT seq, tx_hash, size, {LATER} FROM"
-_OVER = f"{_COLUMNS} {{}} WHERE {LATER} < ? ORDER BY {LATER}, seq LIMIT ? OFFSET ?"
-_OLDEST = f"{_COLUMNS} transactions ORDER BY seq LIMIT ? OFFSET ?"
+# From the place after the second and the third value on.
+_OVER = f"{_COLUMNS} {{}} WHERE {LATER} < ? AND {LATER} >= ? AND NOT ({LATER} = ? AND seq <= ?) ORDER BY {LATER}, seq LIMIT ?"
+_OLDEST = f"{_COLUMNS} transactions WHERE seq > ? ORDER BY seq LIMIT ?"
 _EMPTY = (
     "INSERT INTO emptied (seq, tx_hash, size, created_ms, received_ms) "
     "SELECT seq, tx_hash, size, created_ms, received_ms FROM transactions WHERE seq = ?"
@@ -25,6 +26,10 @@ class _Line(NamedTuple):
     hash: TxHash
     size: int
     later_ms: float
+
+
+_BEFORE_ALL = _Line(0, TxHash(b""), 0, -1e300)
+_PAGE = 256
 
 
 class SqlPruning(SqlOutbox):
@@ -58,13 +63,16 @@ class SqlPruning(SqlOutbox):
         return full, husks
 
     def _over(self, connection: SqlConnection, table: str, before_ms: float, most: int) -> list[_Line]:
-        return self._unspared(connection, _OVER.format(table), (before_ms,), most)
+        def page(last: _Line) -> SqlRows:
+            return connection.execute(_OVER.format(table), (before_ms, last.later_ms, last.later_ms, last.seq, _PAGE))
+
+        return self._unspared(connection, page, most)
 
     def _empty(self, connection: SqlConnection, excess_bytes: int, most: int) -> list[_Line]:
         if excess_bytes <= 0 or most <= 0:
             return []
         emptied = []
-        for line in self._unspared(connection, _OLDEST, (), most):
+        for line in self._unspared(connection, lambda last: connection.execute(_OLDEST, (last.seq, _PAGE)), most):
             if excess_bytes <= 0:
                 break
             excess_bytes -= line.size
@@ -73,15 +81,13 @@ class SqlPruning(SqlOutbox):
         connection.executemany(_DELETE.format("transactions"), [(line.seq,) for line in emptied])
         return emptied
 
-    def _unspared(self, connection: SqlConnection, query: str, values: Sequence[float], most: int) -> list[_Line]:
-        """The first ``most`` lines of a query that have no row in the outbox."""
+    def _unspared(self, connection: SqlConnection, page: Callable[[_Line], SqlRows], most: int) -> list[_Line]:
+        """The first ``most`` lines that have no row in the outbox; ``page`` reads some after a given one."""
         found: list[_Line] = []
-        offset = 0
-        while len(found) < most:
-            page = [_Line._make(row) for row in connection.execute(query, (*values, most, offset))]
-            spared = self._rows_of(connection, [line.hash for line in page])
-            found += [line for line in page if line.hash not in spared]
-            if len(page) < most:
-                break
-            offset += most
+        last, ended = _BEFORE_ALL, False
+        while len(found) < most and not ended:
+            lines = [_Line._make(row) for row in page(last)]
+            spared = self._rows_of(connection, [line.hash for line in lines])
+            found += [line for line in lines if line.hash not in spared]
+            last, ended = (lines or [last])[-1], len(lines) < _PAGE
         return found[:most]
