@@ -32,6 +32,8 @@ _SESSION = (
     "SET standard_conforming_strings TO on",
     # The node outlives its server: what it has counted as committed, and told others that it has, must outlive it too.
     "SET synchronous_commit TO on",
+    # Every query here is over in less time than it takes to compile one.
+    "SET jit TO off",
     "SET tcp_keepalives_idle TO 10",
     "SET tcp_keepalives_interval TO 5",
     "SET tcp_keepalives_count TO 4",
@@ -118,6 +120,10 @@ class PostgresServer:
             finally:
                 if connection.is_lost:
                     self._drop()
+
+    def hexadecimal(self, column: str) -> str:
+        """The expression for the bytes of a column as lowercase hexadecimal digits."""
+        return f"encode({column}, 'hex')"
 
     def meta(self, connection: SqlConnection, key: str) -> MetaValue | None:
         """A value that is kept beside the tables; None when there is none."""
