@@ -1,6 +1,8 @@
-"""How fast the SQLite store takes and gives: ``python benchmarks/store.py [ROWS] [PAYLOAD_BYTES]``.
+"""How fast a store takes and gives: ``python benchmarks/store.py [ROWS] [PAYLOAD_BYTES] [URL]``.
 
-CPU microseconds a row say more than rows a second: the latter depend on the disk and on what else the machine does.
+URL names a PostgreSQL database, in which each measurement makes a schema of its own and removes it; without it SQLite is
+measured. CPU microseconds a row say more than rows a second: the latter depend on the disk and on what else the machine does.
+Of a database they count this process alone.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -19,8 +21,12 @@ from rich.table import Table
 
 from sorcha_peer_core.builtin.hash_filter import BloomHashFilter
 from sorcha_peer_core.builtin.sqlite_store import SqliteStore
-from sorcha_peer_core.model.transaction import Arrival
+from sorcha_peer_core.interfaces.store import Store
+from sorcha_peer_core.model.transaction import Arrival, QueueState
 from sorcha_peer_core.testing.store_samples import NOW_MS, arrival_of, submissions_of
+
+Opened = Callable[[], AbstractContextManager[Store]]
+Measurement = tuple[str, int, list[Callable[[], object]]]
 
 DEFAULT_ROWS, DEFAULT_PAYLOAD_BYTES = 20_000, 1024
 
@@ -29,13 +35,15 @@ def main() -> None:
     """Measure everything once and print it."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT_ROWS
     payload_bytes = int(sys.argv[2]) if len(sys.argv) > 2 else DEFAULT_PAYLOAD_BYTES
-    table = Table("what", "rows/s", "CPU us/row", "ms/call", title=f"SQLite store, {rows} rows of {payload_bytes} bytes")
-    for name, rows_per_call, calls in measurements(rows, payload_bytes):
+    opened = postgres_opened(sys.argv[3]) if len(sys.argv) > 3 else sqlite_opened
+    kind = "PostgreSQL" if len(sys.argv) > 3 else "SQLite"
+    table = Table("what", "rows/s", "CPU us/row", "ms/call", title=f"{kind} store, {rows} rows of {payload_bytes} bytes")
+    for name, rows_per_call, calls in measurements(opened, rows, payload_bytes):
         timed(table, name, rows_per_call, calls)
     Console().print(table)
 
 
-def measurements(rows: int, payload_bytes: int) -> Iterator[tuple[str, int, list[Callable[[], object]]]]:
+def measurements(opened: Opened, rows: int, payload_bytes: int) -> Iterator[Measurement]:
     """Name, rows of one call, and the calls; each is used up before the next is made."""
     payloads = [Random(1).randbytes(payload_bytes - 8) + number.to_bytes(8, "big") for number in range(rows)]
     arrivals = [arrival_of(payload, received_ms=NOW_MS + number) for number, payload in enumerate(payloads)]
@@ -48,10 +56,36 @@ def measurements(rows: int, payload_bytes: int) -> Iterator[tuple[str, int, list
             yield f"put {batch}", batch, [lambda part=part: store.put(part, NOW_MS) for part in slices(submissions, batch)]
             own = [arrival_of(submission.payload, own=True) for submission in submissions]
             yield f"append {batch} own", batch, [lambda part=part: store.append(part) for part in slices(own, batch)]
-    yield from readings(arrivals)
+            hashes = [submission.tx_hash for submission in submissions]
+            yield f"delivered {batch}", batch, [lambda part=part: store.delivered(part) for part in slices(hashes, batch)]
+    yield from backlogs(opened, payloads)
+    yield from readings(opened, arrivals)
 
 
-def readings(arrivals: list[Arrival]) -> Iterator[tuple[str, int, list[Callable[[], object]]]]:
+def backlogs(opened: Opened, payloads: list[bytes]) -> Iterator[Measurement]:
+    """A long queue: what is asked of it again and again, and pruning beside it."""
+    with opened() as store:
+        for part in slices(submissions_of(*payloads), 1000):
+            store.put(part, NOW_MS)
+        half = [arrival_of(payload, received_ms=NOW_MS + number, own=True) for number, payload in enumerate(payloads)]
+        for part in slices(half[: len(half) // 2], 1000):
+            store.append(part)
+        yield "queued, pages of 128", 128, [lambda: store.queued(0, 128, 1 << 24) for _ in range(200)]
+        yield "queue_rows, pages of 100", 100, [lambda: store.queue_rows(list(QueueState), 0, 100) for _ in range(100)]
+        store.lapse()
+        yield "due 250", 250, [lambda: store.due(NOW_MS, 250) for _ in range(len(half) // 2 // 250)]
+        attempts = [{arrival.transaction.hash: 1 for arrival in part} for part in slices(half[: len(half) // 2], 250)]
+        yield "postpone 250", 250, [lambda part=part: store.postpone(part, NOW_MS, "late") for part in attempts]
+        store.delivered([arrival.transaction.hash for arrival in half[: len(half) // 4]])
+        yield (
+            "prune 200 by age",
+            200,
+            [lambda: store.prune(NOW_MS + len(half), 1 << 50, 200) for _ in range(len(half) // 8 // 200)],
+        )
+        yield "prune 200 by size", 200, [lambda: store.prune(0, 0, 200) for _ in range(len(half) // 8 // 200)]
+
+
+def readings(opened: Opened, arrivals: list[Arrival]) -> Iterator[Measurement]:
     """From a store that holds all arrivals."""
     with opened() as store:
         for part in slices(arrivals, 1000):
@@ -89,11 +123,40 @@ _directory = tempfile.TemporaryDirectory(prefix="sorcha-store-")
 _numbers = count()
 
 
-def opened() -> closing[SqliteStore]:
+@contextmanager
+def sqlite_opened() -> Iterator[Store]:
     """A new store in a file of its own."""
     store = SqliteStore(str(Path(_directory.name) / f"{next(_numbers)}.db"))
     store.open()
-    return closing(store)
+    with closing(store):
+        yield store
+
+
+def postgres_opened(url: str) -> Opened:
+    """New stores in schemas of their own, which go with them."""
+    import psycopg2
+
+    from sorcha_peer_core.builtin.postgres_store import PostgresStore
+
+    def run(statement: str) -> None:
+        connection = psycopg2.connect(url)
+        connection.autocommit = True
+        with closing(connection), connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    @contextmanager
+    def opened() -> Iterator[Store]:
+        schema = f"benchmark_{next(_numbers)}"
+        run(f"CREATE SCHEMA {schema}")
+        try:
+            store = PostgresStore(f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{schema}")
+            store.open()
+            with closing(store):
+                yield store
+        finally:
+            run(f"DROP SCHEMA {schema} CASCADE")
+
+    return opened
 
 
 if __name__ == "__main__":

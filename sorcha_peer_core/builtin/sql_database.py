@@ -63,6 +63,9 @@ class Database(Protocol):
     def reading(self, what: str) -> AbstractContextManager[SqlConnection]:
         """The connection, for queries; database errors of the block become StoreErrors about ``what``."""
 
+    def hexadecimal(self, column: str) -> str:
+        """The expression for the bytes of a column as lowercase hexadecimal digits."""
+
     def meta(self, connection: SqlConnection, key: str) -> MetaValue | None:
         """A value that is kept beside the tables; None when there is none."""
 

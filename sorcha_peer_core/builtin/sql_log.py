@@ -92,8 +92,8 @@ class SqlLog:
         with self._database.reading(f"list transactions created from {start_ms} to {end_ms}") as connection:
             values = (start_ms, after, end_ms, limit)
             found = [connection.execute(_CREATED.format(table), values).fetchall() for table in self._tables()]
-        rows = heapq.merge(*found, key=itemgetter(2, 0))
-        return [Created(TxHash(tx_hash), size, created_ms) for tx_hash, size, created_ms in islice(rows, limit)]
+        rows = found[0] if len(found) == 1 else islice(heapq.merge(*found, key=itemgetter(2, 0)), limit)
+        return [Created(TxHash(tx_hash), size, created_ms) for tx_hash, size, created_ms in rows]
 
     def totals(self) -> tuple[int, int]:
         """Number of transactions in the log, and the last ``seq`` that was given."""
@@ -116,7 +116,8 @@ class SqlLog:
             at_once = min(most, _RECENT_AT_ONCE)
             with self._database.reading("read recent hashes") as connection:
                 found = [connection.execute(_RECENT.format(table), (seq, at_once)).fetchall() for table in self._tables()]
-            rows = list(islice(heapq.merge(*found, key=itemgetter(0), reverse=True), at_once))
+            merged = heapq.merge(*found, key=itemgetter(0), reverse=True)
+            rows = found[0] if len(found) == 1 else list(islice(merged, at_once))
             yield from ((tx_hash, at_ms) for _, tx_hash, at_ms in rows)
             if not rows:
                 return

@@ -11,8 +11,10 @@ from sorcha_peer_core.model.ids import TxHash
 from sorcha_peer_core.model.transaction import Pruned
 
 _COLUMNS = f"SELECT seq, tx_hash, size, {LATER} FROM"
-_OVER = f"{_COLUMNS} {{}} WHERE {LATER} < ? ORDER BY {LATER}, seq LIMIT ? OFFSET ?"
-_OLDEST = f"{_COLUMNS} transactions ORDER BY seq LIMIT ? OFFSET ?"
+_UNSPARED = "NOT EXISTS (SELECT 1 FROM transaction_queue WHERE transaction_queue.tx_hash = {})"
+_OVER = f"{_COLUMNS} transactions WHERE {LATER} < ? AND {_UNSPARED} ORDER BY {LATER}, seq LIMIT ?"
+_HUSKS_OVER = f"{_COLUMNS} emptied WHERE {LATER} < ? ORDER BY {LATER}, seq LIMIT ?"
+_OLDEST = f"{_COLUMNS} transactions WHERE {_UNSPARED} ORDER BY seq LIMIT ?"
 _EMPTY = (
     "INSERT INTO emptied (seq, tx_hash, size, created_ms, received_ms) "
     "SELECT seq, tx_hash, size, created_ms, received_ms FROM transactions WHERE seq = ?"
@@ -49,7 +51,9 @@ class SqlPruning(SqlOutbox):
 
     def _forget(self, connection: SqlConnection, before_ms: float, most: int) -> tuple[list[_Line], list[_Line]]:
         """Delete what is over its time; returns those that had their payload, and those that had lost it before."""
-        found = [(line, table) for table in self._tables() for line in self._over(connection, table, before_ms, most)]
+        name = self._database.hexadecimal("transactions.tx_hash")
+        queries = ((_OVER.format(name), "transactions"), (_HUSKS_OVER, "emptied"))
+        found = [(line, table) for query, table in queries for line in _lines(connection, query, (before_ms, most))]
         found.sort(key=lambda of: (of[0].later_ms, of[0].seq))
         full = [line for line, table in found[:most] if table == "transactions"]
         husks = [line for line, table in found[:most] if table == "emptied"]
@@ -57,14 +61,12 @@ class SqlPruning(SqlOutbox):
         connection.executemany(_DELETE.format("emptied"), [(line.seq,) for line in husks])
         return full, husks
 
-    def _over(self, connection: SqlConnection, table: str, before_ms: float, most: int) -> list[_Line]:
-        return self._unspared(connection, _OVER.format(table), (before_ms,), most)
-
     def _empty(self, connection: SqlConnection, excess_bytes: int, most: int) -> list[_Line]:
         if excess_bytes <= 0 or most <= 0:
             return []
         emptied = []
-        for line in self._unspared(connection, _OLDEST, (), most):
+        query = _OLDEST.format(self._database.hexadecimal("transactions.tx_hash"))
+        for line in _lines(connection, query, (most,)):
             if excess_bytes <= 0:
                 break
             excess_bytes -= line.size
@@ -73,15 +75,6 @@ class SqlPruning(SqlOutbox):
         connection.executemany(_DELETE.format("transactions"), [(line.seq,) for line in emptied])
         return emptied
 
-    def _unspared(self, connection: SqlConnection, query: str, values: Sequence[float], most: int) -> list[_Line]:
-        """The first ``most`` lines of a query that have no row in the outbox."""
-        found: list[_Line] = []
-        offset = 0
-        while len(found) < most:
-            page = [_Line._make(row) for row in connection.execute(query, (*values, most, offset))]
-            spared = self._rows_of(connection, [line.hash for line in page])
-            found += [line for line in page if line.hash not in spared]
-            if len(page) < most:
-                break
-            offset += most
-        return found[:most]
+
+def _lines(connection: SqlConnection, query: str, values: Sequence[float]) -> list[_Line]:
+    return [_Line._make(row) for row in connection.execute(query, values)]

@@ -110,6 +110,10 @@ class SqliteFile:
         with self._explained(what):
             yield self._connection
 
+    def hexadecimal(self, column: str) -> str:
+        """The expression for the bytes of a column as lowercase hexadecimal digits."""
+        return f"lower(hex({column}))"
+
     def meta(self, connection: SqlConnection, key: str) -> MetaValue | None:
         """A value that is kept beside the tables; None when there is none."""
         return meta(connection, key)

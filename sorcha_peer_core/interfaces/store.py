@@ -178,7 +178,7 @@ class Store(TransactionStore, Outbox, PeerStore, Protocol):
 
         Raises:
             StoreBroken: damaged, or written by a newer version.
-            StoreError: cannot be opened (permissions, disk).
+            StoreError: cannot be opened (permissions, disk, a server that is not there, another node that uses it).
         """
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from sorcha_peer_core.model.ids import PeerId, tx_hash_of
 from sorcha_peer_core.model.messages import Cursor
+from sorcha_peer_core.model.transaction import QueueTotals
 from sorcha_peer_core.testing.store_log_suite import ArrivalLogSuite
 from sorcha_peer_core.testing.store_opened import OpenedStore, assert_refused
 from sorcha_peer_core.testing.store_outbox_suite import EMPTY, OutboxSuite
@@ -86,6 +87,37 @@ class PersistenceSuite(OpenedStore):
             assert store.totals() == (2, 2)
             assert store.queue_totals() == EMPTY._replace(pending=2, waiting_bytes=11)
 
+    def test_rows_of_every_state_are_there_after_reopening(self) -> None:
+        names = [b"pending", b"inflight", b"retry", b"dead"]
+        self.store.put(submissions_of(*names), NOW_MS)
+        self.store.append([arrival_of(payload, own=True) for payload in names[1:]])
+        self.store.postpone({tx_hash_of(b"retry"): 3}, NOW_MS + 5.5, "1 of 2 receipts")
+        self.store.give_up({tx_hash_of(b"dead"): "nobody takes it"}, NOW_MS)
+        rows = [self.store.queue_row(tx_hash_of(payload)) for payload in names]
+
+        with self.reopened() as store:
+            assert [store.queue_row(tx_hash_of(payload)) for payload in names] == rows
+            assert store.queue_totals() == QueueTotals(1, 1, 1, 1, 20)
+            assert store.next_due_ms() == NOW_MS + 5.5
+            assert store.lapse() == 1
+
+    def test_what_lost_its_payload_is_known_after_reopening(self) -> None:
+        self.store.append(arrivals_of(b"aa", b"bb"))
+        self.store.prune(0, 2, 10)
+
+        with self.reopened() as store:
+            assert (store.totals(), store.log_bytes(), store.oldest_seq()) == ((2, 2), 2, 2)
+            assert store.known([tx_hash_of(b"aa")]) == {tx_hash_of(b"aa")}
+            assert store.append(arrivals_of(b"aa")) == [1]
+
+    def test_a_number_is_not_given_again_after_all_was_forgotten_and_the_store_reopened(self) -> None:
+        self.store.append(arrivals_of(b"a", b"b"))
+        self.store.prune(NOW_MS + 100, 0, 10)
+
+        with self.reopened() as store:
+            assert store.totals() == (0, 2)
+            assert store.append(arrivals_of(b"c")) == [3]
+
     def test_numbering_goes_on_after_reopening(self) -> None:
         self.store.append(arrivals_of(b"a", b"b"))
 
@@ -118,6 +150,23 @@ class FailureSuite(OpenedStore):
             assert self.store.queue_totals() == EMPTY
 
         assert self.store.queued(0, 10, 1000) == []
+
+    def test_a_step_of_a_row_that_could_not_be_committed_was_not_made(self) -> None:
+        names = [b"inflight", b"retry", b"dead"]
+        self.store.put(submissions_of(*names), NOW_MS)
+        self.store.append([arrival_of(payload, own=True) for payload in names])
+        self.store.postpone({tx_hash_of(b"retry"): 1}, NOW_MS, "late")
+        self.store.give_up({tx_hash_of(b"dead"): "nobody takes it"}, NOW_MS)
+        hashes = [tx_hash_of(payload) for payload in names]
+        before = [self.store.queue_row(tx_hash) for tx_hash in hashes]
+
+        with self.failing_writes():
+            assert_refused(lambda: self.store.postpone(dict.fromkeys(hashes, 2), NOW_MS + 9, "x" * 100_000))
+            assert_refused(lambda: self.store.give_up(dict.fromkeys(hashes, "x" * 100_000), NOW_MS))
+
+        assert [self.store.queue_row(tx_hash) for tx_hash in hashes] == before
+        assert self.store.queue_totals() == QueueTotals(0, 1, 1, 1, 13)
+        assert self.store.next_due_ms() == NOW_MS
 
     def test_reading_goes_on_while_writing_fails(self) -> None:
         self.store.append(arrivals_of(b"a"))

@@ -40,7 +40,7 @@ LISTING = """
 import sys
 from sorcha_peer_core.builtin import plugin
 plugin.peer_stores(), plugin.peer_address_resolvers()
-print({"peewee", "psutil"} & set(sys.modules))
+print({"peewee", "psutil", "psycopg2"} & set(sys.modules))
 """
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from sorcha_peer_core.builtin import sql_log, sql_outbox, sql_pruning
+from sorcha_peer_core.builtin.memory_store import MemoryStore
 from sorcha_peer_core.builtin.sqlite_store import SqliteStore
 from sorcha_peer_core.model.ids import tx_hash_of
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.model.transaction import QueueState, QueueTotals
+from sorcha_peer_core.testing.store_model_suite import ModelSuite
 from sorcha_peer_core.testing.store_samples import NOW_MS, arrival_of, arrivals_of, peer_row_of, submissions_of
 from sorcha_peer_core.testing.store_suite import FailureSuite, PersistenceSuite, StoreSuite
 
@@ -37,6 +39,27 @@ class TestSqliteStore(StoreSuite, PersistenceSuite, FailureSuite):
             connection.execute("PRAGMA max_page_count = 1")
             yield
             connection.execute("PRAGMA max_page_count = 1073741823")
+
+
+class TestSqliteStoreAgainstTheModel(ModelSuite):
+    outlives_the_process = True
+
+    @pytest.fixture(autouse=True)
+    def _place(self, tmp_path):
+        self.path, self.number = tmp_path, 0
+
+    def new_place(self) -> None:
+        self.number += 1
+
+    def open_store(self) -> SqliteStore:
+        store = SqliteStore(str(self.path / f"{self.number}.db"))
+        store.open()
+        return store
+
+    def open_model(self) -> MemoryStore:
+        model = MemoryStore()
+        model.open()
+        return model
 
 
 class TestSqliteStoreInMemory(StoreSuite):
@@ -112,8 +135,8 @@ def test_a_place_in_the_log_is_not_given_again_after_its_row_was_deleted(store, 
         (sql_log._AFTER_IN_REGISTER, "SEARCH transactions USING INDEX idx_transactions_register"),
         (sql_log._CREATED.format("transactions"), "SEARCH transactions USING COVERING INDEX idx_transactions_created"),
         (sql_log._CREATED.format("emptied"), "SEARCH emptied USING COVERING INDEX idx_emptied_created"),
-        (sql_pruning._OVER.format("transactions"), "SEARCH transactions USING INDEX idx_transactions_later"),
-        (sql_pruning._OVER.format("emptied"), "SEARCH emptied USING INDEX idx_emptied_later"),
+        (sql_pruning._OVER.format("lower(hex(transactions.tx_hash))"), "SEARCH transactions USING INDEX idx_transactions_later"),
+        (sql_pruning._HUSKS_OVER, "SEARCH emptied USING INDEX idx_emptied_later"),
         (sql_outbox._PENDING_SIZES, "SEARCH transaction_queue USING COVERING INDEX idx_queue_state"),
         (sql_outbox._PENDING, "SEARCH transaction_queue USING INDEX idx_queue_state"),
         (sql_outbox._DUE, "SEARCH transaction_queue USING INDEX idx_queue_due"),
@@ -162,6 +185,22 @@ def test_a_row_whose_payload_the_log_has_lost_is_given_up_with_that_reason(store
     [dead] = store.queue_rows([QueueState.DEAD], 0, 10)
     assert (dead.hash, dead.reason) == (tx_hash_of(b"a"), "its payload is not in the arrival log any more")
     assert (store.queue_totals(), store.next_due_ms()) == (QueueTotals(0, 1, 0, 1, 1), None)
+
+
+@pytest.mark.parametrize("keep_bytes", [1 << 30, 0], ids=["forgotten", "emptied"])
+def test_the_room_of_what_was_pruned_is_used_again(store, file, keep_bytes):
+    def pages() -> int:
+        with store._database.reading("ask") as connection:
+            return connection.execute("PRAGMA page_count").fetchone()[0]
+
+    store.append(arrivals_of(*[b"%04d" % number * 250 for number in range(1000)]))
+    before = pages()
+
+    while sum(store.prune(NOW_MS + 1000 if keep_bytes else 0, keep_bytes, 200)[:2]):
+        pass
+    store.append(arrivals_of(*[b"%04d" % number * 250 for number in range(1000, 1900)]))
+
+    assert pages() <= before * 1.05
 
 
 CRASH = """
