@@ -157,6 +157,7 @@ class TransactionDistributionSection(Section):
         3600.0, description="how often the filter of old hashes starts a new generation"
     )
     enable_compression: bool = Field(True, description="compress what links carry, where both sides can and it pays")
+    min_receipts: Count = Field(2, description="peers that must have a submission; of all linked ones where fewer are linked")
 
 
 class OfflineModeSection(Section):

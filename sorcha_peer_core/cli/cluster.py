@@ -19,10 +19,10 @@ from typing import Any
 
 import gevent
 
-from sorcha_peer_core.cli.client import Json, NodeClient, find_node
 from sorcha_peer_core.cli.cluster_ca import certify
 from sorcha_peer_core.cli.devnet_plan import Contact, Schemes, first_contacts, schemes_of
 from sorcha_peer_core.cli.run import NODE_FILE
+from sorcha_peer_core.client import Json, NodeClient, find_node
 from sorcha_peer_core.config import CONFIG_FILE, Config, load_config
 from sorcha_peer_core.errors import PeerError, StartError
 

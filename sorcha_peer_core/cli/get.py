@@ -18,7 +18,7 @@ from sorcha_peer_core.errors import PeerError
 from sorcha_peer_core.model.ids import TxHash, parse_tx_hash
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.cli.client import NodeClient
+    from sorcha_peer_core.client import NodeClient
 
 
 def tx_hash_argument(context: click.Context, parameter: click.Parameter, text: str) -> TxHash:

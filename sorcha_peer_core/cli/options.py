@@ -36,7 +36,7 @@ def asks_node(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def with_client(*, data_dir: Path | None, url: str | None, token: str | None, **others: Any) -> Any:
-        from sorcha_peer_core.cli.client import NodeClient, find_node
+        from sorcha_peer_core.client import NodeClient, find_node
 
         client = NodeClient(*find_node(data_dir or Path(DEFAULT_DATA_DIR), url, token))
         return command(client=client, **others)

@@ -11,7 +11,7 @@ from sorcha_peer_core.cli.options import asks_node, json_option
 from sorcha_peer_core.cli.tables import bytes_text, count_text, duration_text, moment_text, print_json, print_table
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.cli.client import NodeClient
+    from sorcha_peer_core.client import NodeClient
 
 
 _JOB_COLUMNS = ("job", "every", "last run", "took", "error")

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from sorcha_peer_core.cli.client import NodeClient, Refused
 from sorcha_peer_core.cli.options import asks_node
 from sorcha_peer_core.cli.payloads import PATH, STDIN, Form, Sourced, payload_options, read_payloads
+from sorcha_peer_core.client import NodeClient, Refused
 from sorcha_peer_core.errors import PeerError
 
 MAX_BATCH_PAYLOADS = 500

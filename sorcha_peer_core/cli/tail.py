@@ -7,8 +7,8 @@ from datetime import datetime
 
 import click
 
-from sorcha_peer_core.cli.client import Json, LogLines, NodeClient
 from sorcha_peer_core.cli.options import asks_node
+from sorcha_peer_core.client import Json, LogLines, NodeClient
 from sorcha_peer_core.errors import NodeUnreachable
 
 _PAGE_LINES = 1000

@@ -64,6 +64,8 @@ class Outbox:
         """Rows up to here were read for release; belongs to the store's thread."""
         self._ready: deque[Queued] = deque()
         self._signal = Signal()
+        self.settled = Signal()
+        """Set whenever rows were delivered or died; whoever waits on it clears nothing, a new one takes its place."""
         self._stopping = False
 
     def put(self, submissions: Sequence[Submission]) -> list[bool]:

@@ -132,7 +132,7 @@ def test_a_missing_file_is_wrong_usage_and_named(command, data_dir):
 
 
 def test_register_and_content_type_go_along(api, command, data_dir, tmp_path, monkeypatch):
-    from sorcha_peer_core.cli.client import NodeClient
+    from sorcha_peer_core.client import NodeClient
 
     seen = {}
     monkeypatch.setattr(NodeClient, "submit", lambda self, *given: seen.update(given=given) or {"hash": "h", "state": "queued"})
@@ -152,7 +152,7 @@ def test_a_batch_is_bounded_in_count_and_bytes_and_a_large_payload_goes_alone():
 
 
 def test_the_batch_request_carries_one_json_object_a_line(api, data_dir):
-    from sorcha_peer_core.cli.client import NodeClient, find_node
+    from sorcha_peer_core.client import NodeClient, find_node
 
     answer = NodeClient(*find_node(data_dir, None, None)).submit_batch([b"a", b"", b"b"])
 
