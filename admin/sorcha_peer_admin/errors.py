@@ -32,7 +32,7 @@ _SENTENCES = {
     413: "the request is too large",
 }
 # The queue empties while peers take what is in it; a store waits for room on its disk, or for somebody.
-_RETRY_AFTER_S = {HTTPStatus.TOO_MANY_REQUESTS: 1, HTTPStatus.SERVICE_UNAVAILABLE: 5}
+_RETRY_AFTER_S: dict[int, int] = {HTTPStatus.TOO_MANY_REQUESTS: 1, HTTPStatus.SERVICE_UNAVAILABLE: 5}
 INTERNAL_CODE = "internal"
 INTERNAL_SENTENCE = "internal error"
 

@@ -315,14 +315,7 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, what: str, pause
 
 def read_log(client: NodeClient, page_lines: int = 5000) -> list[Json]:
     """The whole arrival log of a node."""
-    entries: list[Json] = []
-    while True:
-        after = entries[-1]["seq"] if entries else 0
-        with client.log(after, page_lines) as part:
-            page = list(part.lines)
-        entries += page
-        if len(page) < page_lines:
-            return entries
+    return [line for page in client.pages(page_lines=page_lines) for line in page.lines]
 
 
 def merged_tables(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:

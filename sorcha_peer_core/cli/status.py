@@ -53,13 +53,22 @@ def rows_of(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "links", ", ".join(f"{links} {transport}" for transport, links in state.get("links", {}).items())
     stored, last_seq = count_text(transactions["stored"]), count_text(transactions["last_seq"])
     yield "transactions", f"{stored} stored, last place in the log {last_seq}"
-    yield "queue", f"{queue['pending']} pending, {queue['inflight']} in flight, {queue['dead']} dead"
+    yield "queue", _queue_text(queue)
+    if receipts := state.get("receipts"):
+        fewer = f", now {receipts['needed']}: so few are linked" if receipts["needed"] < receipts["min"] else ""
+        yield "receipts", f"a submission leaves the queue with those of {receipts['min']} peers{fewer}"
     if traffic := state.get("traffic"):
         yield "traffic", ", ".join(f"{_amount(traffic, way)} {way}" for way in ("sent", "received"))
         yield "copies", f"{count_text(traffic['received'])} received, {count_text(traffic['duplicates'])} of them known already"
     yield "last discovery", moment_text(state["last_discovery"])
     if state["partition"]:
         yield "warning", "the network seems to be split"
+
+
+def _queue_text(queue: Mapping[str, int]) -> str:
+    states = {"pending": "not released", "inflight": "awaiting receipts", "retry": "to be offered again", "dead": "dead"}
+    counts = ", ".join(f"{count_text(queue[state])} {text}" for state, text in states.items() if state in queue)
+    return f"{counts}; {bytes_text(queue['waiting_bytes'])} wait" if queue.get("waiting_bytes") else counts
 
 
 def _address_rows(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

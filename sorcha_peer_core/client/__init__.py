@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from sorcha_peer_core.client.connection import INSTALL_ADVICE, Json, Refused
 from sorcha_peer_core.client.finding import TOKEN_FILE, URL_FILE, find_node
-from sorcha_peer_core.client.node_client import Batched, LogLines, NodeClient
+from sorcha_peer_core.client.node_client import Batched, LogLines, NodeClient, batched_of
 from sorcha_peer_core.client.subscription import Subscription
 from sorcha_peer_core.model.log_place import BEGINNING, Gap, Place
 
@@ -31,5 +31,6 @@ __all__ = [
     "Place",
     "Refused",
     "Subscription",
+    "batched_of",
     "find_node",
 ]

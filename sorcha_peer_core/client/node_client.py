@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sorcha_peer_core.client.connection import ANSWER_TIMEOUT_S, Connection, Json
 from sorcha_peer_core.client.subscription import Subscription
@@ -29,12 +29,18 @@ class Batched(NamedTuple):
     """Those of the accepted that the node had already."""
 
 
+def batched_of(answer: Mapping[str, Any]) -> Batched:
+    """What the answer to a batch says, be it that of one which was refused half-way."""
+    rejected = [(int(item["line"]), str(item["error"])) for item in answer["rejected"]]
+    return Batched(answer["accepted"], rejected, answer.get("known", ()))
+
+
 class LogLines(NamedTuple):
     """A part of the arrival log on its way here; ``lines`` can be read once."""
 
     oldest_seq: int
     log_epoch: int
-    lines: Iterator[Json]
+    lines: Iterable[Json]
 
 
 class NodeClient:
@@ -83,8 +89,7 @@ class NodeClient:
         body = "\n".join(map(json.dumps, lines)).encode()
         headers = {"Content-Type": "application/x-ndjson"}
         answer = self._connection.json("POST", "/transactions/batch", data=body, headers=headers)
-        rejected = [(int(item["line"]), str(item["error"])) for item in answer["rejected"]]
-        return Batched(answer["accepted"], rejected, answer.get("known", ()))
+        return batched_of(answer)
 
     def delivery(self, tx_hash: str, wait_s: float = 0.0) -> Json:
         """How far a submission has come; with ``wait_s`` (60 at most) when it is delivered or dead, or the time is over."""
@@ -113,19 +118,14 @@ class NodeClient:
             yield LogLines(oldest_seq, log_epoch, self._connection.lines(response))
 
     def pages(self, after: int = 0, register_id: str | None = None, page_lines: int = _PAGE_LINES) -> Iterator[LogLines]:
-        """The log from a place to its present end. Each page's ``lines`` must be read before the next page is taken."""
-        count = page_lines
-        while count == page_lines:
-            count = 0
+        """The log from a place to its present end."""
+        while True:
             with self.log(after, page_lines, register_id) as page:
-
-                def counted(lines: Iterator[Json]) -> Iterator[Json]:
-                    nonlocal after, count
-                    for line in lines:
-                        after, count = line["seq"], count + 1
-                        yield line
-
-                yield page._replace(lines=counted(page.lines))
+                lines = list(page.lines)
+            yield page._replace(lines=lines)
+            if len(lines) < page_lines:
+                return
+            after = lines[-1]["seq"]
 
     def subscribe(
         self,

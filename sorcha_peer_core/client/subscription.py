@@ -88,10 +88,10 @@ class Subscription:
                 self._heard_at_s = self._clock()
 
     def _wait(self, problem: PeerError) -> None:
-        if self._pause_s == _FIRST_PAUSE_S and self._on_trouble is not None:
-            self._on_trouble(problem)
         if self._patience_s is not None and self._clock() - self._heard_at_s >= self._patience_s:
             raise problem
+        if self._pause_s == _FIRST_PAUSE_S and self._on_trouble is not None:
+            self._on_trouble(problem)
         self._sleep(self._pause_s)
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 
