@@ -6,11 +6,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import peewee
 
-from sorcha_peer_core.builtin.sqlite_schema import migrate
+from sorcha_peer_core.builtin.sql_database import MetaValue, SqlConnection
+from sorcha_peer_core.builtin.sqlite_schema import meta, migrate, set_meta
 from sorcha_peer_core.errors import ConfigError, StoreBroken, StoreError
 
 IN_MEMORY = ":memory:"
@@ -62,6 +62,11 @@ class SqliteFile:
         self._connection: sqlite3.Connection | None = None
         self._durable = False
 
+    @property
+    def place(self) -> str:
+        """How sentences for people call it."""
+        return self.path
+
     def open(self) -> int:
         """Connect, create or migrate; returns the log epoch."""
         try:
@@ -105,10 +110,13 @@ class SqliteFile:
         with self._explained(what):
             yield self._connection
 
-    def rows(self, query: peewee.BaseQuery, what: str) -> list[tuple[Any, ...]]:
-        """All rows of a query built with peewee."""
-        with self.reading(what):
-            return list(query.tuples().execute(self._database))
+    def meta(self, connection: SqlConnection, key: str) -> MetaValue | None:
+        """A value that is kept beside the tables; None when there is none."""
+        return meta(connection, key)
+
+    def set_meta(self, connection: SqlConnection, key: str, value: MetaValue) -> None:
+        """Keep a value beside the tables."""
+        set_meta(connection, key, value)
 
     def _set_durable(self, connection: sqlite3.Connection, durable: bool) -> None:
         if durable != self._durable:
