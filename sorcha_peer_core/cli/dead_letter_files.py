@@ -129,5 +129,5 @@ def letter_of(number: int, text: bytes) -> Letter:
     digits = sha256(payload).hexdigest()
     if record.get("hash", digits) != digits:
         raise ValueError(f"its payload is not that of its hash, but of {digits}")
-    line = {key: record[key] for key in ("payload_b64", "content_type", "register_id") if record.get(key)}
-    return Letter(number, payload, line)
+    about = {key: record[key] for key in ("content_type", "register_id") if record.get(key)}
+    return Letter(number, payload, {"payload_b64": record["payload_b64"], **about})

@@ -145,7 +145,7 @@ def _view(parts: Parts, tx_hash: TxHash, row: QueueRow | None, is_known: bool) -
 def receipts_given(parts: Parts, tx_hash: TxHash) -> int:
     """How many peers have said that they have an own transaction, as far as the core counts them."""
     receipts = getattr(parts.driver.core, "receipts", None)
-    return receipts.given(tx_hash) if receipts else 0
+    return 0 if receipts is None else receipts.given(tx_hash)
 
 
 def receipts_needed(parts: Parts) -> int:

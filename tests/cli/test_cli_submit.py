@@ -151,6 +151,82 @@ def test_a_batch_is_bounded_in_count_and_bytes_and_a_large_payload_goes_alone():
     assert [[len(item.payload) for item in batch] for batch in batches] == [[10], [MAX_BATCH_BYTES], [20, 30], [40]]
 
 
+def test_wait_returns_when_all_are_delivered(api, command, data_dir, tmp_path):
+    (tmp_path / "a").write_text("one\ntwo\n")
+    api.deliveries[hash_of(b"two")] = [{"state": "queued"}, {"state": "sending", "receipts": 1}, {"state": "delivered"}]
+
+    outcome = command("submit", "--data-dir", data_dir, "--lines", "--wait", "a")
+
+    assert outcome == (0, f"{hash_of(b'one')}\n{hash_of(b'two')}\n", "")
+    assert api.deliveries[hash_of(b"two")] == [{"state": "delivered"}]
+
+
+def test_wait_that_is_over_names_what_is_missing_and_why(api, command, data_dir, tmp_path):
+    (tmp_path / "a").write_text("one\ntwo\nthree\n")
+    api.connected = 0
+    api.deliveries[hash_of(b"one")] = [{"state": "queued"}]
+    api.deliveries[hash_of(b"two")] = [{"state": "sending", "receipts": 1}]
+
+    outcome = command("submit", "--data-dir", data_dir, "--lines", "--wait", "--timeout", "0", "a")
+
+    assert outcome.status == 1
+    assert len(outcome.out.splitlines()) == 3
+    assert outcome.err == (
+        f"sorcha-peer: 2 of 3 not delivered after 0 s: no peer is linked; {hash_of(b'one')} is not released yet; "
+        f"{hash_of(b'two')} has 1 of 2 receipts; the node keeps them and goes on (sorcha-peer queue)\n"
+    )
+
+
+def test_wait_ends_early_for_what_was_given_up(api, command, data_dir, tmp_path):
+    (tmp_path / "a").write_bytes(b"one")
+    api.deliveries[hash_of(b"one")] = [{"state": "dead", "reason": "no peer takes it"}]
+
+    outcome = command("submit", "--data-dir", data_dir, "--wait", "a")
+
+    assert outcome.status == 1
+    assert outcome.err == (
+        f"sorcha-peer: 1 of 1 will not be delivered: {hash_of(b'one')} was given up: no peer takes it "
+        "(sorcha-peer dead-letters)\n"
+    )
+
+
+def test_what_dies_in_the_last_moment_of_a_wait_is_said_too(api, command, data_dir, tmp_path):
+    (tmp_path / "a").write_bytes(b"one")
+    api.deliveries[hash_of(b"one")] = [{"state": "sending"}, {"state": "dead", "reason": "too old"}]
+
+    outcome = command("submit", "--data-dir", data_dir, "--wait", "--timeout", "0", "a")
+
+    assert "was given up: too old" in outcome.err
+
+
+def test_what_was_refused_is_said_beside_what_was_waited_for(api, command, data_dir, tmp_path):
+    (tmp_path / "empty").touch()
+    (tmp_path / "a").write_bytes(b"one")
+    api.deliveries[hash_of(b"one")] = [{"state": "sending", "receipts": 0}]
+
+    outcome = command("submit", "--data-dir", data_dir, "--wait", "--timeout", "0", "a", "empty")
+
+    assert "1 of 2 transactions were refused: empty: the transaction is empty" in outcome.err
+    assert "has 0 of 2 receipts" in outcome.err
+
+
+def test_thousands_are_waited_for_in_few_requests(api, command, data_dir, tmp_path):
+    (tmp_path / "a").write_text("".join(f"line {number}\n" for number in range(1100)))
+
+    command("submit", "--data-dir", data_dir, "--lines", "--wait", "a")
+
+    assert api.requests.count("POST /manage/v1/transactions/delivery") == 3
+
+
+def test_a_timeout_without_wait_is_wrong_usage(command, data_dir, tmp_path):
+    (tmp_path / "a").touch()
+
+    outcome = command("submit", "--data-dir", data_dir, "--timeout", "3", "a")
+
+    assert outcome.status == 2
+    assert "--timeout S needs --wait" in outcome.err
+
+
 def test_the_batch_request_carries_one_json_object_a_line(api, data_dir):
     from sorcha_peer_core.client import NodeClient, find_node
 
