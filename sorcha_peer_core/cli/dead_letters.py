@@ -15,7 +15,7 @@ from sorcha_peer_core.cli.options import asks_node, json_option, limit_option, n
 from sorcha_peer_core.cli.output import destination
 from sorcha_peer_core.cli.payloads import PATH, STDIN
 from sorcha_peer_core.cli.queue import read_rows, say_if_more
-from sorcha_peer_core.cli.tables import bytes_text, count_text, moment_text, print_json, print_table
+from sorcha_peer_core.cli.tables import bytes_text, count_text, moment_text, print_json, print_listing
 from sorcha_peer_core.client import NodeClient, Refused
 from sorcha_peer_core.errors import PeerError
 
@@ -50,7 +50,7 @@ def dead_letters(context: click.Context, client: Callable[[], NodeClient], limit
     elif not found["dead_letters"]:
         click.echo("There are no dead letters.")
     else:
-        print_table(_COLUMNS, _rows_of(found["dead_letters"]), right=(1, 3))
+        print_listing(_COLUMNS, list(_rows_of(found["dead_letters"])), right=(1, 3))
         say_if_more(len(found["dead_letters"]), found["totals"]["dead"])
 
 
@@ -80,6 +80,9 @@ def drop(client: NodeClient, hashes: tuple[TxHash, ...], all_of_them: bool, yes:
     _check_choice(hashes, all_of_them)
     if not yes and sys.stdin.isatty():
         count = client.dead_letters(limit=1)["totals"]["dead"] if all_of_them else len(hashes)
+        if not count:
+            click.echo("There are no dead letters.")
+            return
         click.confirm(f"Drop {'1 dead letter' if count == 1 else f'{count_text(count)} dead letters'} for good?", abort=True)
     if all_of_them:
         click.echo(f"{_letters(client.drop_dead_letters())} dropped.")

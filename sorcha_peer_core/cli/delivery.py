@@ -70,7 +70,7 @@ def _too_late(client: NodeClient, late: Sequence[Json], total: int, timeout_s: f
     alone = "" if client.status()["peers"]["connected"] else "no peer is linked; "
     return [
         f"{len(late)} of {total} not delivered after {timeout_s:g} s: {alone}{first_few(found)}; "
-        "the node keeps them and goes on (sorcha-peer queue)"
+        "the node keeps trying (sorcha-peer queue)"
     ]
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sorcha_peer_core.cli.options import asks_node, json_option, limit_option
-from sorcha_peer_core.cli.tables import bytes_text, count_text, moment_text, print_json, print_table
+from sorcha_peer_core.cli.tables import bytes_text, count_text, moment_text, print_json, print_listing
 
 if TYPE_CHECKING:
     from sorcha_peer_core.client import Json, NodeClient
 
 _PAGE_ROWS = 1000
 _COLUMNS = ("hash", "state", "size", "queued", "attempts", "next attempt", "what was wrong")
-_STATES = {"pending": "not released", "inflight": "awaits receipts", "retry": "to be offered again"}
+_STATES = {"pending": "not released", "inflight": "awaiting receipts", "retry": "to be offered again"}
 
 
 @click.command()
@@ -30,8 +30,7 @@ def queue(client: NodeClient, limit: int, as_json: bool) -> None:
         return
     click.echo(summary_of(found))
     if found["queue"]:
-        click.echo()
-        print_table(_COLUMNS, rows_of(found["queue"]), right=(2, 4))
+        print_listing(_COLUMNS, list(_rows_of(found["queue"])), right=(2, 4))
         say_if_more(len(found["queue"]), waiting_of(found["totals"]))
 
 
@@ -63,7 +62,7 @@ def summary_of(found: Mapping[str, Any]) -> str:
     )
 
 
-def rows_of(rows: list[Json]) -> Iterator[tuple[object, ...]]:
+def _rows_of(rows: list[Json]) -> Iterator[tuple[object, ...]]:
     """A line of the table for each row."""
     for row in rows:
         next_ms = row["not_before_ms"] if row["state"] == "retry" else None

@@ -55,8 +55,7 @@ def rows_of(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "transactions", f"{stored} stored, last place in the log {last_seq}"
     yield "queue", _queue_text(queue)
     if receipts := state.get("receipts"):
-        fewer = f", now {receipts['needed']}: so few are linked" if receipts["needed"] < receipts["min"] else ""
-        yield "receipts", f"a submission leaves the queue with those of {receipts['min']} peers{fewer}"
+        yield "receipts", _receipts_text(receipts, peers["connected"])
     if traffic := state.get("traffic"):
         yield "traffic", ", ".join(f"{_amount(traffic, way)} {way}" for way in ("sent", "received"))
         yield "copies", f"{count_text(traffic['received'])} received, {count_text(traffic['duplicates'])} of them known already"
@@ -67,8 +66,15 @@ def rows_of(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _queue_text(queue: Mapping[str, int]) -> str:
     states = {"pending": "not released", "inflight": "awaiting receipts", "retry": "to be offered again", "dead": "dead"}
-    counts = ", ".join(f"{count_text(queue[state])} {text}" for state, text in states.items() if state in queue)
-    return f"{counts}; {bytes_text(queue['waiting_bytes'])} wait" if queue.get("waiting_bytes") else counts
+    counts = ", ".join(f"{count_text(queue[state])} {text}" for state, text in states.items() if queue.get(state))
+    return f"{counts}; {bytes_text(queue['waiting_bytes'])} wait" if queue.get("waiting_bytes") else counts or "empty"
+
+
+def _receipts_text(receipts: Mapping[str, int], linked: int) -> str:
+    needed = "1 peer" if receipts["min"] == 1 else f"{receipts['min']} peers"
+    if not linked:
+        return f"needed of {needed}, none is linked"
+    return f"needed of {needed}" + (f"; now of {receipts['needed']}, no more are linked" if linked < receipts["min"] else "")
 
 
 def _address_rows(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from hashlib import sha256
 import pytest
 
 from sorcha_peer_core.cli import run_command_line
+from sorcha_peer_core.cli.tables import print_listing
 
 
 def hash_of(payload: bytes) -> str:
@@ -52,7 +53,7 @@ def test_queue_says_how_much_waits_and_for_what_and_shows_each(api, command, dat
     lines = words(command("queue", "--data-dir", data_dir).out)
 
     assert lines[:2] == [
-        "3 submissions wait (1.2 KiB): 1 not released, 1 awaits receipts, 1 to be offered again; "
+        "3 submissions wait (1.2 KiB): 1 not released, 1 awaiting receipts, 1 to be offered again; "
         "besides, there is 1 dead letter, see sorcha-peer dead-letters.",
         "Each leaves the queue when 2 peers have said that it is there.",
     ]
@@ -299,3 +300,17 @@ def test_import_of_a_dash_is_stdin(api, command, data_dir, monkeypatch):
 
     assert command("dead-letters", "import", "--data-dir", data_dir, "-").out == "1 new, 0 known already, 0 refused\n"
     assert api.payloads == [b"from a pipe"]
+
+
+# What people see where there is little room.
+
+
+def test_where_the_terminal_is_narrow_a_hash_is_whole_all_the_same(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+
+    print_listing(("hash", "size", "why"), [(hash_of(b"a"), "3 B", ""), (hash_of(b"b"), "4 B", "too old")], right=(1,))
+
+    assert capsys.readouterr().out.splitlines() == [
+        hash_of(b"a"), "    size 3 B", hash_of(b"b"), "    size 4 B, why too old",
+    ]  # fmt: skip

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from hashlib import sha256
 
+import pytest
+
 from sorcha_peer_core.cli import run_command_line
 
 
@@ -147,7 +149,18 @@ def test_status_shows_the_states_of_the_queue_and_what_it_needs(command, data_di
     lines = [" ".join(line.split()) for line in command("status", "--data-dir", data_dir).out.splitlines()]
 
     assert "queue 1 not released, 2 awaiting receipts, 3 to be offered again, 4 dead; 1.2 KiB wait" in lines
-    assert "receipts a submission leaves the queue with those of 2 peers, now 1: so few are linked" in lines
+    assert "receipts needed of 2 peers" in lines
+
+
+@pytest.mark.parametrize(
+    ("linked", "says"), [(0, "needed of 2 peers, none is linked"), (1, "needed of 2 peers; now of 1, no more are linked")]
+)
+def test_status_says_when_fewer_receipts_are_enough(api, command, data_dir, linked, says):
+    api.connected = linked
+
+    lines = [" ".join(line.split()) for line in command("status", "--data-dir", data_dir).out.splitlines()]
+
+    assert f"receipts {says}" in lines
 
 
 def test_peers_shows_a_row_for_each(command, data_dir):

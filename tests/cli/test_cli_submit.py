@@ -173,7 +173,7 @@ def test_wait_that_is_over_names_what_is_missing_and_why(api, command, data_dir,
     assert len(outcome.out.splitlines()) == 3
     assert outcome.err == (
         f"sorcha-peer: 2 of 3 not delivered after 0 s: no peer is linked; {hash_of(b'one')} is not released yet; "
-        f"{hash_of(b'two')} has 1 of 2 receipts; the node keeps them and goes on (sorcha-peer queue)\n"
+        f"{hash_of(b'two')} has 1 of 2 receipts; the node keeps trying (sorcha-peer queue)\n"
     )
 
 
