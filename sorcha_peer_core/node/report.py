@@ -125,7 +125,7 @@ class Report:
         return {
             "gossip_rounds": core.gossip_rounds,
             "dead_letters": self._parts.ground.events.counts["DeadLetter"],
-            "receipts": getattr(core.counters, "receipts", 0),
+            "receipts": core.counters.receipts,
             "sync_recovered": core.counters.synced,
             "digests_refused": core.reconciling.refused,
             "transactions_rejected": core.counters.rejected,

@@ -16,3 +16,5 @@ class Counters:
     rejected: int = 0
     synced: int = 0
     """Transactions that only a peer's log or a comparison brought."""
+    receipts: int = 0
+    """Receipts that peers gave for own transactions."""

@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import gevent
@@ -21,6 +21,7 @@ from sorcha_peer_core.wire.codec import encode_header
 if TYPE_CHECKING:
     from sorcha_peer_core.config import OfflineModeSection
     from sorcha_peer_core.interfaces.store import Store
+    from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.services.driver import Driver
     from sorcha_peer_core.services.identity import Identity
     from sorcha_peer_core.services.native import NativeThread
@@ -65,9 +66,14 @@ class Outbox:
         """Rows up to here were read for release; belongs to the store's thread."""
         self._ready: deque[Queued] = deque()
         self._signal = Signal()
-        self.settled = Signal()
-        """Set whenever rows were delivered or died; whoever waits on it clears nothing, a new one takes its place."""
         self._stopping = False
+        self.settled = Signal()
+        """Set whenever submissions were delivered or became dead letters; whoever waits on it clears nothing, a new one takes
+        its place."""
+        self.clock_is_off: Callable[[], bool] = lambda: False
+        """Nothing is released while it is: nobody would take what seems to come from the future."""
+        self.on_dead: Callable[[TxHash, str], None] = lambda tx_hash, reason: None
+        """Called with each dead letter, and why it is one."""
 
     def put(self, submissions: Sequence[Submission]) -> list[bool]:
         """Commit submissions; False where the payload was known already. Blocks until they are durable.

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service_parts import wait_until
 
 from sorcha_peer_core.interfaces.service import Traffic
+from sorcha_peer_core.model.ids import tx_hash_of
 from sorcha_peer_core.services.metrics import Metrics, NodeReading
 
 STATUS = SimpleNamespace(
@@ -130,3 +131,14 @@ def test_a_node_has_all_the_metrics_that_were_promised(tmp_path):
 
     village.stop()
     assert {f"sorcha_{name}" for name in CONTRACT} <= names
+
+
+def test_a_dead_letter_is_an_event_that_is_counted(tmp_path):
+    village = Village(tmp_path)
+    node = village.node(1)
+
+    node._assembled.outbox.on_dead(tx_hash_of(b"a"), "no peer takes it")
+
+    found = read(node.metrics_text())
+    village.stop()
+    assert (found["sorcha_dead_letters_total"], found["sorcha_events_total|kind=DeadLetter"]) == (1, 1)
