@@ -48,10 +48,11 @@ class _Tail:
         """Print what is there now."""
         place = Place(0, self._after)
         for page in self._client.pages(self._after, self._register_id):
-            gap = place.gap_before(page.oldest_seq)
-            if gap is not None:
-                _note(gap)
             for line in page.lines:
+                # Of one register the places of others are missing anyway; where the log begins tells more.
+                gap = place.gap_before(page.oldest_seq if self._register_id else line["seq"])
+                if gap is not None:
+                    _note(gap)
                 self._print(line)
                 place = Place(0, line["seq"])
 

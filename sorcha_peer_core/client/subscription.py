@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
+_LASTED_S = 1.0
+"""A connection that was open for so long was a good one, even if no line came."""
 _COMES_BACK = (429, 503)
 
 
@@ -52,11 +54,13 @@ class Subscription:
         self._sleep = sleep
         self._pause_s = _FIRST_PAUSE_S
         self._heard_at_s = clock()
+        self._open_since_s: float | None = None
         self.place = place
 
     def __iter__(self) -> Iterator[Json]:
         self._heard_at_s = self._clock()
         while True:
+            self._open_since_s = None
             try:
                 yield from self._lines()
                 problem: PeerError = NodeUnreachable("the node ended the list")
@@ -71,6 +75,7 @@ class Subscription:
     def _lines(self) -> Iterator[Json]:
         """What one connection brings."""
         with self._follow(self.place.seq) as part:
+            self._open_since_s = self._clock()
             gap = self.place.gap_before_log(part.log_epoch)
             if gap is not None:
                 self._skip(gap, Place(part.log_epoch, 0))
@@ -88,6 +93,8 @@ class Subscription:
                 self._heard_at_s = self._clock()
 
     def _wait(self, problem: PeerError) -> None:
+        if self._open_since_s is not None and self._clock() - self._open_since_s >= _LASTED_S:
+            self._pause_s, self._heard_at_s = _FIRST_PAUSE_S, self._clock()
         if self._patience_s is not None and self._clock() - self._heard_at_s >= self._patience_s:
             raise problem
         if self._pause_s == _FIRST_PAUSE_S and self._on_trouble is not None:

@@ -24,6 +24,8 @@ WAITING = (QueueState.PENDING, QueueState.INFLIGHT, QueueState.RETRY)
 _HASHES_AT_ONCE = 256
 _LOOK_S = 1.0
 """How long a wait for deliveries relies on being told of them."""
+_EMPTIED_RATIO = 0.9
+"""A queue that was full stays so, for what is told, until it has emptied to this."""
 _PAUSE_S = 0.01
 """Under load something is settled every few milliseconds; nobody who waits has to look that often."""
 
@@ -56,7 +58,7 @@ class Submitting:
         except StoreError:
             self.refused["store_failed"] += len(submissions)
             raise
-        self._queue_is_full = False
+        self._queue_is_full = self._queue_is_full and _is_nearly_full(parts)
         return [
             SubmitResult(submission.tx_hash, "queued" if new else "known")
             for submission, new in zip(submissions, fresh, strict=True)
@@ -140,6 +142,13 @@ def _view(parts: Parts, tx_hash: TxHash, row: QueueRow | None, is_known: bool) -
         reason=row.reason,
         next_attempt_ms=row.not_before_ms if row.state == QueueState.RETRY else None,
     )
+
+
+def _is_nearly_full(parts: Parts) -> bool:
+    """Whether the next submissions may well be refused again: it is one and the same time of a full queue."""
+    totals, offline = parts.ground.store.queue_totals(), parts.ground.config.offline_mode
+    full = max(totals.waiting / offline.max_queue_size, totals.waiting_bytes / offline.max_queue_bytes)
+    return full > _EMPTIED_RATIO
 
 
 def receipts_given(parts: Parts, tx_hash: TxHash) -> int:

@@ -177,6 +177,24 @@ def test_patience_is_counted_from_the_last_line():
     assert subscription.waits.slept == [0.2, 0.2, 0.4, 0.8, 1.6]
 
 
+def test_a_connection_that_was_open_for_hours_without_a_line_was_a_good_one():
+    waits, streams = Waits(), Streams(AWAY, (1, 7, [], None), AWAY, (1, 7, [1], None))
+
+    @contextmanager
+    def follow(after):
+        with streams(after) as part:
+            yield part._replace(lines=quiet(part.lines))
+
+    def quiet(lines):
+        waits.clock.advance(7200.0)
+        yield from lines
+
+    subscription = Subscription(follow, START, patience_s=60.0, clock=waits.clock, sleep=waits.sleep)
+
+    assert seqs(subscription, 1) == [1]
+    assert waits.slept == [0.2, 0.2, 0.4]
+
+
 def test_a_reader_that_takes_long_does_not_use_up_the_patience():
     streams = Streams((1, 7, [1], GONE), AWAY, (1, 7, [2], None))
     subscription = subscription_of(streams, patience_s=1.0)

@@ -56,7 +56,7 @@ class Receipts:
 class Submitter(Submitting):
     """A node with nothing but its submissions."""
 
-    def __init__(self, min_receipts=2):
+    def __init__(self, min_receipts=2, max_queue_size=100_000):
         super().__init__()
         self._running = True
         self.store = FailingNow(MemoryStore())
@@ -69,7 +69,12 @@ class Submitter(Submitting):
             store=self.store,
             store_thread=self.thread,
             events=self.events,
-            config=Config.model_validate({"transaction_distribution": {"min_receipts": min_receipts}}),
+            config=Config.model_validate(
+                {
+                    "transaction_distribution": {"min_receipts": min_receipts},
+                    "offline_mode": {"max_queue_size": max_queue_size},
+                }
+            ),
         )
         self._parts = SimpleNamespace(ground=ground, outbox=self.outbox, driver=self.driver)
 
@@ -265,6 +270,21 @@ def test_a_full_queue_is_told_once_and_again_when_it_was_not_full_in_between(nod
 
     assert told == [events.QueueFull] * 2
     assert node.refused == {"queue_full": 6}
+
+
+def test_a_queue_that_lets_one_in_now_and_then_is_still_full():
+    node, told = Submitter(max_queue_size=10), []
+    node.events.subscribe(lambda event: told.append(type(event)))
+    node.put(*(b"%d" % number for number in range(10)))
+    for number in range(3):
+        node.outbox.is_full = True
+        with suppress(QueueFull):
+            node.put(b"refused")
+        node.outbox.is_full = False
+        node.deliver(b"%d" % number)
+        node.put(b"more %d" % number)
+
+    assert told == [events.QueueFull]
 
 
 def test_what_the_store_refuses_is_counted_too(node):
