@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.cli.progress import progress_on_terminal
+from sorcha_peer_core.errors import NodeUnreachable
 
 if TYPE_CHECKING:
     from sorcha_peer_core.client import Json, NodeClient
@@ -16,6 +17,7 @@ DEFAULT_TIMEOUT_S = 60.0
 _HASHES_AT_ONCE = 500
 _ANSWER_S = 2.0
 """How long the node is given for each answer: what is known by then is shown."""
+_PAUSE_S = 0.5
 _SHOWN = 5
 _OVER = ("dead", "unknown")
 
@@ -29,7 +31,7 @@ def wait_for_receipts(client: NodeClient, hashes: Sequence[str], timeout_s: floa
         show = stage("delivered", total)
         while waiting:
             left_s = max(0.0, deadline - time.monotonic())
-            told = client.deliveries(waiting[:_HASHES_AT_ONCE], min(left_s, _ANSWER_S))
+            told = _ask(client, waiting[:_HASHES_AT_ONCE], left_s)
             under_way = [delivery for delivery in told if delivery["state"] not in ("delivered", *_OVER)]
             given_up += [delivery for delivery in told if delivery["state"] in _OVER]
             waiting[:_HASHES_AT_ONCE] = [delivery["hash"] for delivery in under_way]
@@ -40,6 +42,18 @@ def wait_for_receipts(client: NodeClient, hashes: Sequence[str], timeout_s: floa
     given_up += [delivery for delivery in late if delivery["state"] in _OVER]
     late = [delivery for delivery in late if delivery["state"] not in _OVER]
     return [*_given_up(given_up, total), *_too_late(client, late, total, timeout_s)]
+
+
+def _ask(client: NodeClient, hashes: Sequence[str], left_s: float) -> list[Json]:
+    """How far these are, after a moment; again and again while the node restarts and there is time."""
+    deadline = time.monotonic() + left_s
+    while True:
+        try:
+            return client.deliveries(hashes, min(left_s, _ANSWER_S))
+        except NodeUnreachable:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_PAUSE_S)
 
 
 def first_few(sentences: Sequence[str]) -> str:

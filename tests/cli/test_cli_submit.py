@@ -11,6 +11,8 @@ import pytest
 
 from sorcha_peer_core.cli.payloads import Sourced
 from sorcha_peer_core.cli.submit import MAX_BATCH_BYTES, batches_of
+from sorcha_peer_core.client import NodeClient, find_node
+from sorcha_peer_core.errors import NodeUnreachable
 
 
 def hash_of(payload: bytes) -> str:
@@ -132,8 +134,6 @@ def test_a_missing_file_is_wrong_usage_and_named(command, data_dir):
 
 
 def test_register_and_content_type_go_along(api, command, data_dir, tmp_path, monkeypatch):
-    from sorcha_peer_core.client import NodeClient
-
     seen = {}
     monkeypatch.setattr(NodeClient, "submit", lambda self, *given: seen.update(given=given) or {"hash": "h", "state": "queued"})
     (tmp_path / "a").write_bytes(b"x")
@@ -218,6 +218,35 @@ def test_thousands_are_waited_for_in_few_requests(api, command, data_dir, tmp_pa
     assert api.requests.count("POST /manage/v1/transactions/delivery") == 3
 
 
+def test_a_node_that_restarts_meanwhile_is_waited_for(api, command, data_dir, tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"one")
+    asked, real = [], NodeClient.deliveries
+
+    def deliveries(self, hashes, wait_s=0.0):
+        asked.append(wait_s)
+        if len(asked) < 3:
+            raise NodeUnreachable("no node answers")
+        return real(self, hashes, wait_s)
+
+    monkeypatch.setattr(NodeClient, "deliveries", deliveries)
+    monkeypatch.setattr("sorcha_peer_core.cli.delivery._PAUSE_S", 0.0)
+
+    assert command("submit", "--data-dir", data_dir, "--wait", "a").status == 0
+    assert len(asked) == 3
+
+
+def test_a_node_that_stays_away_is_said_when_the_time_is_over(api, command, data_dir, tmp_path, monkeypatch):
+    def deliveries(self, hashes, wait_s=0.0):
+        raise NodeUnreachable("no node answers")
+
+    (tmp_path / "a").write_bytes(b"one")
+    monkeypatch.setattr(NodeClient, "deliveries", deliveries)
+
+    outcome = command("submit", "--data-dir", data_dir, "--wait", "--timeout", "0", "a")
+
+    assert outcome == (1, f"{hash_of(b'one')}\n", "sorcha-peer: no node answers\n")
+
+
 def test_a_timeout_without_wait_is_wrong_usage(command, data_dir, tmp_path):
     (tmp_path / "a").touch()
 
@@ -228,8 +257,6 @@ def test_a_timeout_without_wait_is_wrong_usage(command, data_dir, tmp_path):
 
 
 def test_the_batch_request_carries_one_json_object_a_line(api, data_dir):
-    from sorcha_peer_core.client import NodeClient, find_node
-
     answer = NodeClient(*find_node(data_dir, None, None)).submit_batch([b"a", b"", b"b"])
 
     assert answer.accepted == [hash_of(b"a"), hash_of(b"b")]

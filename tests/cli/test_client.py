@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
 from hashlib import sha256
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -260,6 +262,32 @@ def test_a_batch_that_was_refused_after_thousands_says_which_were_taken(api, cli
         3000,
         3001,
     )
+
+
+class Enough(Exception):
+    """Ends a loop that has no end."""
+
+
+def test_the_examples_of_the_documentation_run(api, data_dir, tmp_path, monkeypatch):
+    page = Path(__file__).parents[2] / "docs" / "management-api.md"
+    submitting, reading = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    data_dir.rename(tmp_path / "sorcha-peer-data")
+    monkeypatch.chdir(tmp_path)
+    handled = []
+
+    def handle(line, payload):
+        handled.append(payload)
+        if len(handled) % 2 == 0:
+            raise Enough
+
+    names = {"handle": handle}
+    exec(submitting, names)
+    api.payloads += [b"a", b"b"]
+    for _ in range(2):
+        with pytest.raises(Enough):
+            exec(reading, names)
+
+    assert handled == [b"hello", b"a", b"a", b"b"], "what was handled and not kept comes again"
 
 
 def test_the_client_needs_no_gevent():
