@@ -54,12 +54,15 @@ def summary_of(found: Mapping[str, Any]) -> str:
     totals = found["totals"]
     waiting = waiting_of(totals)
     if not waiting:
-        return f"Nothing waits: everything that was accepted is delivered{_except_dead(totals['dead'])}."
+        return (
+            f"Nothing waits.{_dead_text(totals['dead'])}"
+            if totals["dead"]
+            else "Nothing waits: all that was accepted is delivered."
+        )
     parts = [f"{count_text(totals[state])} {text}" for state, text in _STATES.items() if totals[state]]
     counted = f"{count_text(waiting)} {'submission waits' if waiting == 1 else 'submissions wait'}"
-    return (
-        f"{counted} ({bytes_text(totals['waiting_bytes'])}): {', '.join(parts)}{_except_dead(totals['dead'])}.\n{_needed(found)}"
-    )
+    size = bytes_text(totals["waiting_bytes"])
+    return f"{counted} ({size}): {', '.join(parts)}.{_dead_text(totals['dead'])}\n{_needed(found)}"
 
 
 def _rows_of(rows: list[Json]) -> Iterator[tuple[object, ...]]:
@@ -83,11 +86,11 @@ def say_if_more(shown: int, total: int) -> None:
         click.echo(f"{count_text(total - shown)} more are not shown; --limit N shows N of them.")
 
 
-def _except_dead(dead: int) -> str:
+def _dead_text(dead: int) -> str:
     if not dead:
         return ""
-    letters = "1 dead letter" if dead == 1 else f"{count_text(dead)} dead letters"
-    return f"; besides, there {'is' if dead == 1 else 'are'} {letters}, see sorcha-peer dead-letters"
+    letters = "is 1 dead letter" if dead == 1 else f"are {count_text(dead)} dead letters"
+    return f" There {letters}, see sorcha-peer dead-letters."
 
 
 def _needed(found: Mapping[str, Any]) -> str:

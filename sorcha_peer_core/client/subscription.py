@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,8 @@ class Subscription:
         while True:
             self._open_since_s = None
             try:
-                yield from self._lines()
+                if (yield from self._lines()):
+                    continue
                 problem: PeerError = NodeUnreachable("the node ended the list")
             except NodeUnreachable as error:
                 problem = error
@@ -72,14 +73,14 @@ class Subscription:
                 problem = error
             self._wait(problem)
 
-    def _lines(self) -> Iterator[Json]:
-        """What one connection brings."""
+    def _lines(self) -> Generator[Json, None, bool]:
+        """What one connection brings; returns whether another one is needed because it was read from the wrong place."""
         with self._follow(self.place.seq) as part:
             self._open_since_s = self._clock()
             gap = self.place.gap_before_log(part.log_epoch)
             if gap is not None:
                 self._skip(gap, Place(part.log_epoch, 0))
-                return
+                return True
             self.place = Place(part.log_epoch, self.place.seq)
             if not self._all_registers:
                 self._look_for_gap_before(part.oldest_seq)
@@ -91,6 +92,7 @@ class Subscription:
                 yield line
                 # However long the reader took for it, the node is not to blame.
                 self._heard_at_s = self._clock()
+        return False
 
     def _wait(self, problem: PeerError) -> None:
         if self._open_since_s is not None and self._clock() - self._open_since_s >= _LASTED_S:

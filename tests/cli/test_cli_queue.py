@@ -53,8 +53,8 @@ def test_queue_says_how_much_waits_and_for_what_and_shows_each(api, command, dat
     lines = words(command("queue", "--data-dir", data_dir).out)
 
     assert lines[:2] == [
-        "3 submissions wait (1.2 KiB): 1 not released, 1 awaiting receipts, 1 to be offered again; "
-        "besides, there is 1 dead letter, see sorcha-peer dead-letters.",
+        "3 submissions wait (1.2 KiB): 1 not released, 1 awaiting receipts, 1 to be offered again. "
+        "There is 1 dead letter, see sorcha-peer dead-letters.",
         "Each leaves the queue when 2 peers have said that it is there.",
     ]
     assert lines[2] == "hash state size queued attempts next attempt what was wrong"
@@ -63,7 +63,15 @@ def test_queue_says_how_much_waits_and_for_what_and_shows_each(api, command, dat
 
 
 def test_an_empty_queue_is_good_news(command, data_dir):
-    assert command("queue", "--data-dir", data_dir).out == "Nothing waits: everything that was accepted is delivered.\n"
+    assert command("queue", "--data-dir", data_dir).out == "Nothing waits: all that was accepted is delivered.\n"
+
+
+def test_an_empty_queue_with_dead_letters_is_none(api, command, data_dir):
+    api.rows = [row(1, "dead"), row(2, "dead")]
+
+    out = command("queue", "--data-dir", data_dir).out
+
+    assert out == "Nothing waits. There are 2 dead letters, see sorcha-peer dead-letters.\n"
 
 
 def test_without_links_queue_says_that_one_is_waited_for(api, command, data_dir):

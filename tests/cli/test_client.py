@@ -145,11 +145,12 @@ def test_of_one_register_the_places_of_others_are_no_gaps():
 
 
 def test_another_log_is_told_and_read_from_its_beginning():
-    told = []
+    told, troubles = [], []
     streams = Streams((1, 7, [1, 2], GONE), (1, 8, [], None), (1, 8, [1], None))
-    subscription = subscription_of(streams, on_gap=told.append)
+    subscription = subscription_of(streams, on_gap=told.append, on_trouble=troubles.append)
 
     assert seqs(subscription, 3) == [1, 2, 1]
+    assert troubles == [GONE]
     assert streams.asked == [0, 2, 0]
     assert ([gap.new_log for gap in told], subscription.place) == ([True], Place(8, 1))
 
