@@ -92,3 +92,30 @@ def test_a_reader_goes_on_where_it_was_when_the_node_was_killed_and_came_back(cl
 
     assert got == list(range(1, 41))
     assert len(troubles) == 1
+
+
+def test_a_full_queue_refuses_with_429_says_so_once_and_keeps_what_it_has(tmp_path):
+    with Cluster(tmp_path, 1, [{"offline_mode": {"max_queue_size": 2}}]) as cluster:
+        node = cluster.nodes[0]
+        node.spawn()
+        node.wait_until_ready()
+        run_command("submit", "--lines", write_lines(tmp_path / "lines"), "--data-dir", node.data_dir)
+        node.client.submit_batch([b"one", b"two"])
+
+        answer = post(node, b"one too many")
+        refused = run_command("submit", tmp_path / "lines", "--data-dir", node.data_dir)
+
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("sorcha-peer: 2 submissions (6 bytes) wait already; at most 2 and ")
+        assert b'sorcha_submissions_refused_total{reason="queue_full"} 5.0' in metrics_of(node)
+        assert node.log_text().count("submissions are refused: ") == 1
+        assert node.status()["queue"]["pending"] == 2
+
+
+def post(node, payload):
+    import requests
+
+    url, token = find_node(node.data_dir)
+    headers = {"Authorization": f"Bearer {token}"}
+    return requests.post(f"{url}/manage/v1/transactions", data=payload, headers=headers, timeout=10)
