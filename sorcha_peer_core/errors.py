@@ -90,6 +90,10 @@ class NotTraced(PeerError):
     code = "not_traced"
 
 
+class LogGap(PeerError):
+    """A reader of an arrival log has missed something that is no longer there. Reading on goes on behind it."""
+
+
 class StoreError(PeerError):
     """The store could not do what was asked; nothing of the request was committed."""
 

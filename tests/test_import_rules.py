@@ -117,7 +117,7 @@ def test_plugins_are_kept_from_every_layer_that_is_not_theirs_to_see():
 
 
 def test_the_layers_below_the_services_load_without_gevent_and_grpc():
-    layers = ["errors", "model", "interfaces", "protocol", "wire", "config", "hookspecs", "plugin_manager", "sim"]
+    layers = ["errors", "model", "interfaces", "protocol", "wire", "config", "hookspecs", "plugin_manager", "sim", "client"]
     program = (
         "import importlib, pkgutil, sys\n"
         f"for layer in {layers!r}:\n"

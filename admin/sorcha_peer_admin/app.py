@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response
 
 from sorcha_peer_admin.auth import require_token
+from sorcha_peer_admin.delivery import DeliveryRoutes
 from sorcha_peer_admin.errors import register_error_handlers
 from sorcha_peer_admin.follow import Followers
 from sorcha_peer_admin.openapi import OpenApiRoutes
 from sorcha_peer_admin.peers import PeerRoutes
 from sorcha_peer_admin.probes import ProbeRoutes
+from sorcha_peer_admin.queue import QueueRoutes
 from sorcha_peer_admin.status import StatusRoutes
 from sorcha_peer_admin.transactions import TransactionRoutes
 
@@ -35,10 +37,13 @@ def create_app(node: NodeApi, token: str, followers: Followers | None = None) ->
     require_token(app, token)
     app.after_request(_harden)
     app.register_blueprint(ProbeRoutes(node).blueprint())
+    followers = followers or Followers()
     for routes in (
         StatusRoutes(node),
         PeerRoutes(node),
-        TransactionRoutes(node, followers or Followers()),
+        TransactionRoutes(node, followers),
+        DeliveryRoutes(node, followers),
+        QueueRoutes(node),
         OpenApiRoutes(),
     ):
         app.register_blueprint(routes.blueprint(), url_prefix=PREFIX)

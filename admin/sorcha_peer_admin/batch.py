@@ -7,7 +7,7 @@ from binascii import a2b_base64
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from sorcha_peer_core.errors import SubmissionRefused
+from sorcha_peer_core.errors import PeerError, SubmissionRefused
 from sorcha_peer_core.model.transaction import DEFAULT_CONTENT_TYPE, Submission, submission_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ class Batch:
 
     def __init__(self, node: NodeApi) -> None:
         self.accepted: list[str] = []
+        self.known: list[str] = []
+        self.next_line = 1
+        """The first line that nothing was decided about yet."""
         self.rejected: list[dict[str, Any]] = []
         self._node = node
         self._max_bytes = node.max_transaction_bytes
@@ -33,7 +36,11 @@ class Batch:
         self._group_bytes = 0
 
     def submit(self, lines: Iterable[bytes]) -> None:
-        """Hand all good lines to the node; raises what ``NodeApi.submit`` raises, and ``accepted`` says what was before."""
+        """Hand all good lines to the node.
+
+        Raises what ``NodeApi.submit`` raises: the lines before ``next_line`` are accepted or rejected, from there on none is.
+        """
+        number = 0
         for number, line in enumerate(lines, start=1):
             if line.isspace():
                 continue
@@ -43,25 +50,36 @@ class Batch:
                 code = error.code if isinstance(error, SubmissionRefused) else "invalid_line"
                 self.rejected.append({"line": number, "error": str(error), "code": code})
             else:
-                self._add(submission)
-        self._flush()
+                self._add(submission, number)
+        self._flush(number + 1)
 
     def result(self) -> dict[str, Any]:
         """What became of the lines so far."""
-        return {"accepted": self.accepted, "rejected": self.rejected}
+        return {"accepted": self.accepted, "rejected": self.rejected, "known": self.known}
 
-    def _add(self, submission: Submission) -> None:
+    def _add(self, submission: Submission, number: int) -> None:
         size = len(submission.payload)
         if len(self._group) >= GROUP_ITEMS or self._group_bytes + size > GROUP_BYTES:
-            self._flush()
+            self._flush(number)
         self._group.append(submission)
         self._group_bytes += size
 
-    def _flush(self) -> None:
+    def _flush(self, next_line: int) -> None:
         if self._group:
-            self.accepted += [result.tx_hash.hex() for result in self._node.submit(self._group)]
+            self._hand_over()
         self._group = []
         self._group_bytes = 0
+        self.next_line = next_line
+
+    def _hand_over(self) -> None:
+        try:
+            results = self._node.submit(self._group)
+        except PeerError:
+            # Of these it is said that nothing was decided, so nothing else is said of them.
+            self.rejected = [rejected for rejected in self.rejected if rejected["line"] < self.next_line]
+            raise
+        self.accepted += [result.tx_hash.hex() for result in results]
+        self.known += [result.tx_hash.hex() for result in results if result.state == "known"]
 
 
 def submission_of_line(line: bytes, max_bytes: int) -> Submission:

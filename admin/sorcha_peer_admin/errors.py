@@ -31,6 +31,8 @@ _SENTENCES = {
     405: "this address does not know this method",
     413: "the request is too large",
 }
+# The queue empties while peers take what is in it; a store waits for room on its disk, or for somebody.
+_RETRY_AFTER_S: dict[int, int] = {HTTPStatus.TOO_MANY_REQUESTS: 1, HTTPStatus.SERVICE_UNAVAILABLE: 5}
 INTERNAL_CODE = "internal"
 INTERNAL_SENTENCE = "internal error"
 
@@ -67,8 +69,8 @@ def peer_error_response(error: PeerError, **more: Any) -> Response:
         return _unexpected(error)
     response = jsonify(error_body(code, str(error)) | more)
     response.status_code = status
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        response.headers["Retry-After"] = "1"
+    if status in _RETRY_AFTER_S:
+        response.headers["Retry-After"] = str(_RETRY_AFTER_S[status])
     return response
 
 

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import ServiceUnavailable
@@ -56,6 +57,20 @@ class Followers:
         """End every stream within about ``WAIT_S``; none begins after this."""
         self._closing.set()
 
+    def wait(self, step: Callable[[float], bool], timeout_s: float, gone: Callable[[], bool]) -> bool:
+        """Repeat ``step``, which waits up to so many seconds, until it says True; False when there is no use in waiting."""
+        deadline = self._clock() + timeout_s
+        while not self._closing.is_set() and not gone():
+            begun_s = self._clock()
+            left_s = min(WAIT_S, deadline - begun_s)
+            if left_s <= 0:
+                return False
+            if step(left_s):
+                return True
+            # A node that stops answers at once; without this pause the loop would spin until it is closed.
+            self._closing.wait(max(0.0, begun_s + left_s - self._clock()))
+        return False
+
     def stream(self, node: NodeApi, after: int, register_id: str | None, gone: Callable[[], bool]) -> Iterator[bytes]:
         """Lines after ``after`` for ever, blank lines between; ``gone`` says that the reader has left."""
         yield KEEP_ALIVE  # sends the headers
@@ -66,8 +81,13 @@ class Followers:
 
     def _lines(self, node: NodeApi, after: int, register_id: str | None, gone: Callable[[], bool]) -> Iterator[bytes]:
         wrote_at_s = self._clock()
+        log_epoch = None
         while not self._closing.is_set() and not gone():
-            entries = node.transactions(after, PAGE_ENTRIES).entries
+            entries, oldest_seq, now_epoch = node.transactions(after, PAGE_ENTRIES)
+            # A stream has no way to say that something is missing. Who connects again learns it from the headers.
+            if log_epoch is not None and (now_epoch != log_epoch or oldest_seq > after + 1):
+                return
+            log_epoch = now_epoch
             if entries:
                 after = entries[-1].seq
                 # Picked out here, because a page of one register does not tell how far the whole log was read.
@@ -75,13 +95,7 @@ class Followers:
                     yield chunk
                     wrote_at_s = self._clock()
             else:
-                self._wait(node, after)
+                self.wait(partial(node.wait_for_transactions, after), WAIT_S, gone)
             if self._clock() - wrote_at_s >= KEEP_ALIVE_S:
                 yield KEEP_ALIVE
                 wrote_at_s = self._clock()
-
-    def _wait(self, node: NodeApi, after: int) -> None:
-        begun_s = self._clock()
-        if not node.wait_for_transactions(after, WAIT_S):
-            # A node that stops answers at once; without this pause the stream would spin until it is closed.
-            self._closing.wait(max(0.0, begun_s + WAIT_S - self._clock()))

@@ -60,6 +60,14 @@ def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
 
 
+def _rows_page(name: str) -> dict[str, Any]:
+    return _object({
+        name: _list(_ref("QueueRow")),
+        "next_after": {"type": ["integer", "null"], "description": "where the next page begins; null: there is none"},
+        "totals": _ref("QueueTotals"), "min_receipts": _COUNT, "receipts_needed": _COUNT, "peers_linked": _COUNT,
+    })  # fmt: skip
+
+
 _NULLABLE_NUMBER = {"type": ["number", "null"]}
 _SCHEMAS: dict[str, Any] = {
     "Error": _object({"error": _object({"code": _TEXT, "message": _TEXT})}),
@@ -75,7 +83,11 @@ _SCHEMAS: dict[str, Any] = {
         },
         "peers": _object({"known": _COUNT, "connected": _COUNT, "active": _COUNT}),
         "links": {"type": "object", "additionalProperties": _COUNT, "description": "linked peers by transport"},
-        "queue": _object({"pending": _COUNT, "inflight": _COUNT, "dead": _COUNT}),
+        "queue": _ref("QueueTotals"),
+        "receipts": _object({
+            "min": {"type": "integer", "minimum": 1, "description": "of how many peers a submission needs receipts"},
+            "needed": {"type": "integer", "minimum": 1, "description": "now: fewer where fewer are linked"},
+        }),
         "transactions": _object({"stored": _COUNT, "delivered": _COUNT, "last_seq": _COUNT}),
         "log_epoch": _COUNT,
         "traffic": _object({
@@ -84,8 +96,28 @@ _SCHEMAS: dict[str, Any] = {
             "received_plain_bytes": _COUNT,
         }),
         "last_discovery": {"type": ["integer", "null"], "description": "Unix seconds"}, "partition": _FLAG,
-        "limits": _object({"max_transaction_bytes": _COUNT}),
+        "limits": _object({"max_transaction_bytes": _COUNT, "max_queue_size": _COUNT, "max_queue_bytes": _COUNT}),
         "jobs": _list(_ref("Job")),
+    }),
+    "QueueTotals": _object({
+        "pending": {"type": "integer", "description": "not released yet"},
+        "inflight": {"type": "integer", "description": "released, receipts are awaited"},
+        "dead": {"type": "integer", "description": "given up; part of nothing else here"},
+        "retry": {"type": "integer", "description": "too few receipts came, to be offered again"},
+        "waiting_bytes": {"type": "integer", "description": "of the payloads of all that are not dead"},
+    }),
+    "QueueRow": _object({
+        "id": {"type": "integer", "description": "grows with each submission; what `after` means"},
+        "hash": _HASH, "state": {"type": "string", "enum": ["pending", "inflight", "retry", "dead"]}, "size": _COUNT,
+        "content_type": _TEXT, "register_id": _TEXT, "queued_ms": {"type": "number"}, "attempts": _COUNT,
+        "last_attempt_ms": _NULLABLE_NUMBER, "not_before_ms": _NULLABLE_NUMBER,
+        "reason": {"type": "string", "description": "of a dead letter why, of a retry what was wrong the last time"},
+    }),
+    "Delivery": _object({
+        "hash": _HASH, "state": {"type": "string", "enum": ["queued", "sending", "delivered", "dead", "unknown"]},
+        "receipts": {"type": ["integer", "null"], "description": "counted so far; null: nobody counts (any more)"},
+        "receipts_needed": {"type": "integer", "minimum": 1}, "attempts": _COUNT, "reason": _TEXT,
+        "next_attempt_ms": _NULLABLE_NUMBER,
     }),
     "Job": _object({
         "name": _TEXT, "interval_s": {"type": "number"},
@@ -143,13 +175,20 @@ _SCHEMAS: dict[str, Any] = {
     "BatchResult": _object({
         "accepted": _list(_HASH),
         "rejected": _list(_object({"line": {"type": "integer", "minimum": 1}, "error": _TEXT, "code": _TEXT})),
-    }),
+        "known": _list(_HASH) | {"description": "those of `accepted` that were here already"},
+        "next_line": {"type": "integer", "description": "with an error: nothing was decided about the lines from here on"},
+    }, "next_line"),
     "Health": _object({"live": _FLAG, "ready": _FLAG, "reasons": _list(_TEXT)}),
 }  # fmt: skip
 
 _BYTES = "application/octet-stream"
 _NDJSON = "application/x-ndjson"
 _UNHEALTHY = _answer("It is not; `reasons` says why.", {"allOf": [_ref("Error"), _ref("Health")]})
+_HALF_A_BATCH = {"allOf": [_ref("Error"), _ref("BatchResult")]}
+_ROWS_PAGE = [
+    _query("after", _COUNT, "rows with a greater id; 0 is the beginning"),
+    _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "most rows of a page"),
+]
 _REGISTER_HEADER = {"name": "X-Register-Id", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 64}}
 _HASH_PARAMETER = {"name": "tx_hash", "in": "path", "required": True, "schema": _HASH}
 _NUMBER_HEADER = {"schema": _COUNT}
@@ -185,9 +224,38 @@ _PATHS: dict[str, Any] = {
     },
     "/manage/v1/transactions/batch": {"post": _operation("Submit many transactions, one a line",
         {"200": _answer("What became of the lines.", _ref("BatchResult")),
-         "429": _answer("The queue is full; `accepted` is what went in before.", {"allOf": [_ref("Error"), _ref("BatchResult")]}),
-         "503": _answer("The store failed; `accepted` went in before.", {"allOf": [_ref("Error"), _ref("BatchResult")]})},
+         "429": _answer("The queue is full; from `next_line` on nothing was taken.", _HALF_A_BATCH),
+         "503": _answer("The store failed; from `next_line` on nothing was taken.", _HALF_A_BATCH)},
         413, 415, requestBody={"required": True, "content": _content(_NDJSON, _ref("BatchLine"))})},
+    "/manage/v1/transactions/delivery": {"post": _operation("How far many submissions have come",
+        {"200": _answer("In the order asked.", _object({"deliveries": _list(_ref("Delivery"))}))}, 400, 413, 503,
+        requestBody={"required": True, "content": _content("application/json", _object({
+            "hashes": _list(_HASH) | {"maxItems": 1000},
+            "wait_s": {"type": "number", "minimum": 0, "maximum": 60, "description": "answer when none is on its way, or then"},
+        }, "wait_s"))})},
+    "/manage/v1/transactions/{tx_hash}/delivery": {"get": _operation("How far one submission has come",
+        {"200": _answer("Now, or when it was delivered or given up.", _ref("Delivery"))}, 400, 503, parameters=[
+            _HASH_PARAMETER,
+            _query("wait", {"type": "integer", "minimum": 0, "maximum": 60}, "seconds until it is answered all the same"),
+        ])},
+    "/manage/v1/queue": {"get": _operation("What waits for its receipts, oldest first",
+        {"200": _answer("A page of it.", _rows_page("queue"))}, 400, 503, parameters=_ROWS_PAGE)},
+    "/manage/v1/dead-letters": {
+        "get": _operation("Submissions that were given up, oldest first",
+            {"200": _answer("A page of them.", _rows_page("dead_letters"))}, 400, 503, parameters=_ROWS_PAGE),
+        "delete": _operation("Forget all of them; what was released stays in the arrival log",
+            {"200": _answer("How many.", _object({"dropped": _COUNT}))}, 503),
+    },
+    "/manage/v1/dead-letters/retry": {"post": _operation("Offer all of them again at once",
+        {"200": _answer("How many.", _object({"retried": _COUNT}))}, 503)},
+    "/manage/v1/dead-letters/{tx_hash}": {
+        "get": _operation("One dead letter; its payload is that of the transaction",
+            {"200": _answer("It is one.", _ref("QueueRow"))}, 400, 404, 503, parameters=[_HASH_PARAMETER]),
+        "delete": _operation("Forget it; if it was released it stays in the arrival log",
+            {"200": _answer("Done.", _object({"dropped": _COUNT}))}, 400, 404, 503, parameters=[_HASH_PARAMETER]),
+    },
+    "/manage/v1/dead-letters/{tx_hash}/retry": {"post": _operation("Offer it again at once",
+        {"200": _answer("Done.", _object({"retried": _COUNT}))}, 400, 404, 503, parameters=[_HASH_PARAMETER])},
     "/manage/v1/transactions/{tx_hash}": {"get": _operation("The payload of one transaction",
         {"200": _answer("Byte for byte.", {}, _BYTES)}, 400, 404, 503,
         parameters=[_HASH_PARAMETER])},

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from flask import request
 from werkzeug.exceptions import BadRequest
+
+from sorcha_peer_core.model.ids import parse_tx_hash
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.model.ids import TxHash
+
+MAX_ROW_ID = (1 << 63) - 1
+"""Of a row of a table, a line of the log: what a database can hold."""
 
 _FLAGS = {"1": True, "true": True, "0": False, "false": False, "": False}
 
@@ -33,3 +43,11 @@ def header_text(name: str) -> str:
         return request.headers.get(name, "").encode("latin-1").decode("utf-8")
     except UnicodeError:
         raise BadRequest(f"the header {name} is not UTF-8 text") from None
+
+
+def hash_of(text: Any) -> TxHash:
+    """The hash that a part of an address or of a body is."""
+    try:
+        return parse_tx_hash(text if isinstance(text, str) else repr(text))
+    except ValueError as error:
+        raise BadRequest(str(error)) from None

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, jsonify
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sorcha_peer_core.interfaces.service import AddressView, NodeApi, NodeStatus
+
+
+_QUEUE_LIMITS = ("max_queue_size", "max_queue_bytes")
 
 
 class StatusRoutes:
@@ -25,7 +30,10 @@ class StatusRoutes:
 
     def status(self) -> Response:
         """The state right now."""
-        answer = status_json(self._node.status(), self._node.max_transaction_bytes)
+        limits = {"max_transaction_bytes": self._node.max_transaction_bytes}
+        offline = self._node.settings("offline_mode")
+        limits |= {name: offline[name] for name in _QUEUE_LIMITS if name in offline}
+        answer = status_json(self._node.status(), limits)
         return jsonify(answer | {"jobs": [job._asdict() for job in self._node.jobs()]})
 
     def plugins(self) -> Response:
@@ -33,7 +41,7 @@ class StatusRoutes:
         return jsonify({"plugins": [dict(plugin) for plugin in self._node.plugins()]})
 
 
-def status_json(status: NodeStatus, max_transaction_bytes: int) -> dict[str, Any]:
+def status_json(status: NodeStatus, limits: Mapping[str, int]) -> dict[str, Any]:
     """The status as programs read it; keys are added, never renamed."""
     return {
         "peer_id": status.peer_id,
@@ -50,7 +58,14 @@ def status_json(status: NodeStatus, max_transaction_bytes: int) -> dict[str, Any
         "address_findings": {source: dict(found) for source, found in status.address_findings.items()},
         "peers": {"known": status.peers_known, "connected": status.peers_connected, "active": status.peers_active},
         "links": dict(status.links),
-        "queue": {"pending": status.queue_pending, "inflight": status.queue_inflight, "dead": status.queue_dead},
+        "queue": {
+            "pending": status.queue_pending,
+            "inflight": status.queue_inflight,
+            "dead": status.queue_dead,
+            "retry": status.queue_retry,
+            "waiting_bytes": status.queue_waiting_bytes,
+        },
+        "receipts": {"min": status.min_receipts, "needed": status.receipts_needed},
         "transactions": {
             "stored": status.transactions_stored,
             "delivered": status.transactions_delivered,
@@ -67,7 +82,7 @@ def status_json(status: NodeStatus, max_transaction_bytes: int) -> dict[str, Any
         },
         "last_discovery": status.last_discovery_at,
         "partition": status.partition,
-        "limits": {"max_transaction_bytes": max_transaction_bytes},
+        "limits": dict(limits),
     }
 
 

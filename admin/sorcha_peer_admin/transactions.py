@@ -7,15 +7,14 @@ from io import BufferedReader
 from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, Response, jsonify, request
-from werkzeug.exceptions import BadRequest, NotFound, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
 from sorcha_peer_admin.batch import MAX_BATCH_BYTES, Batch
 from sorcha_peer_admin.errors import peer_error_response
 from sorcha_peer_admin.lines import NDJSON, PAGE_ENTRIES, chunks_of
-from sorcha_peer_admin.parameters import flag_parameter, header_text, number_parameter
+from sorcha_peer_admin.parameters import MAX_ROW_ID, flag_parameter, hash_of, header_text, number_parameter
 from sorcha_peer_admin.trace import trace_json
 from sorcha_peer_core.errors import PayloadTooLarge, PeerError
-from sorcha_peer_core.model.ids import parse_tx_hash
 from sorcha_peer_core.model.transaction import DEFAULT_CONTENT_TYPE, submission_of
 
 if TYPE_CHECKING:
@@ -23,11 +22,9 @@ if TYPE_CHECKING:
 
     from sorcha_peer_admin.follow import Followers
     from sorcha_peer_core.interfaces.service import LogSlice, NodeApi
-    from sorcha_peer_core.model.ids import TxHash
 
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000
-_MAX_SEQ = (1 << 63) - 1
 _BATCH_TYPES = ("", NDJSON, "application/ndjson", "application/jsonl")
 _READ_BYTES = 64 * 1024
 
@@ -74,12 +71,12 @@ class TransactionRoutes:
             # The stream of a request reads lines byte by byte; the buffer in front of it does not.
             batch.submit(BufferedReader(cast("RawIOBase", request.stream), _READ_BYTES))
         except PeerError as error:
-            return peer_error_response(error, **batch.result())
+            return peer_error_response(error, **batch.result(), next_line=batch.next_line)
         return jsonify(batch.result())
 
     def log(self) -> Response:
         """Lines of the arrival log after ``after``, up to ``limit`` of them or, with ``follow``, as they come."""
-        after = number_parameter("after", default=0, least=0, most=_MAX_SEQ)
+        after = number_parameter("after", default=0, least=0, most=MAX_ROW_ID)
         limit = number_parameter("limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
         register_id = request.args.get("register_id")
         if flag_parameter("follow"):
@@ -93,7 +90,7 @@ class TransactionRoutes:
 
     def payload(self, tx_hash: str) -> Response:
         """The bytes of one transaction, as something to save and never to show."""
-        wanted = _hash_of(tx_hash)
+        wanted = hash_of(tx_hash)
         payload = self._node.payload(wanted)
         if payload is None:
             raise NotFound(f"the transaction {wanted.hex()} is not here")
@@ -103,7 +100,7 @@ class TransactionRoutes:
 
     def trace(self, tx_hash: str) -> Response:
         """The way of one transaction through this node."""
-        return jsonify(trace_json(self._node.trace(_hash_of(tx_hash))))
+        return jsonify(trace_json(self._node.trace(hash_of(tx_hash))))
 
     def _read_payload(self) -> bytes:
         most = self._node.max_transaction_bytes
@@ -127,13 +124,6 @@ class TransactionRoutes:
             if limit <= 0:
                 return
             page = self._node.transactions(page.entries[-1].seq, min(limit, PAGE_ENTRIES), register_id)
-
-
-def _hash_of(text: str) -> TxHash:
-    try:
-        return parse_tx_hash(text)
-    except ValueError as error:
-        raise BadRequest(str(error)) from None
 
 
 def _ndjson(body: bytes | Iterator[bytes], page: LogSlice) -> Response:

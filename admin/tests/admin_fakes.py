@@ -12,6 +12,7 @@ from sorcha_peer_core.errors import NotTraced, QueueFull
 from sorcha_peer_core.interfaces.service import (
     AddressView,
     CopyView,
+    DeliveryView,
     Health,
     JobView,
     LogSlice,
@@ -24,7 +25,7 @@ from sorcha_peer_core.interfaces.service import (
 )
 from sorcha_peer_core.model.ids import PeerId, TxHash
 from sorcha_peer_core.model.peer import RungView
-from sorcha_peer_core.model.transaction import LogEntry, Submission
+from sorcha_peer_core.model.transaction import LogEntry, QueueRow, QueueState, Submission
 
 TOKEN = "token-of-the-tests"
 OWN_ID = PeerId("ab" * 20)
@@ -41,6 +42,7 @@ STATUS = NodeStatus(
     partition=False,
     addresses=(AddressView("grpc://192.0.2.7:5001", "stun", "not reached", 8.5, False, "no answer"),),
     address_findings={"stun": {"nat_type": "full cone"}},
+    queue_retry=13, queue_waiting_bytes=140, min_receipts=2, receipts_needed=1,
 )  # fmt: skip
 
 LINKED = PeerView(
@@ -59,6 +61,14 @@ def entry(seq: int, tx_hash: TxHash | None = None, register_id: str = "", size: 
     )  # fmt: skip
 
 
+def row(row_id: int, state: QueueState = QueueState.PENDING, reason: str = "") -> QueueRow:
+    """A row of the queue."""
+    return QueueRow(
+        row_id=row_id, hash=TxHash(row_id.to_bytes(32, "big")), size=3, content_type="text/plain", register_id="r-1", state=state,
+        queued_ms=1_700_000_000_000.125, attempts=2, last_attempt_ms=1_700_000_003_000.5, not_before_ms=None, reason=reason,
+    )  # fmt: skip
+
+
 class FakeNode:
     """Keeps what it is given in order; ``room`` is how many more submissions it takes."""
 
@@ -74,10 +84,13 @@ class FakeNode:
         self.condition = Health(live=True, ready=True, reasons=())
         self.epoch = LOG_EPOCH
         self.waits: list[tuple[int, float]] = []
+        self.rows: list[QueueRow] = []
+        self.told: dict[TxHash, DeliveryView] = {}
+        """How far submissions have come; those that are not here are unknown."""
         self._grown = threading.Condition()
 
     def settings(self, section: str) -> Mapping[str, Any]:
-        return self.admin_settings if section == "admin" else {}
+        return {"admin": self.admin_settings, "offline_mode": {"max_queue_size": 15, "max_queue_bytes": 1600}}.get(section, {})
 
     def status(self) -> NodeStatus:
         if self.failure:
@@ -111,6 +124,41 @@ class FakeNode:
                 self.payloads[submission.tx_hash] = submission.payload
                 self.append(submission.tx_hash, submission.register_id, len(submission.payload))
         return results
+
+    def queue(self, after_row_id: int, limit: int) -> list[QueueRow]:
+        return [row for row in self.rows if row.state != QueueState.DEAD and row.row_id > after_row_id][:limit]
+
+    def dead_letters(self, after_row_id: int, limit: int) -> list[QueueRow]:
+        return [row for row in self.rows if row.state == QueueState.DEAD and row.row_id > after_row_id][:limit]
+
+    def dead_letter(self, tx_hash: TxHash) -> QueueRow | None:
+        return next((row for row in self.dead_letters(0, 1000) if row.hash == tx_hash), None)
+
+    def retry_dead_letters(self, hashes: Sequence[TxHash] | None) -> int:
+        dead = [row for row in self.dead_letters(0, 1000) if hashes is None or row.hash in hashes]
+        self.rows = [row._replace(state=QueueState.RETRY) if row in dead else row for row in self.rows]
+        return len(dead)
+
+    def drop_dead_letters(self, hashes: Sequence[TxHash] | None) -> int:
+        dead = [row for row in self.dead_letters(0, 1000) if hashes is None or row.hash in hashes]
+        self.rows = [row for row in self.rows if row not in dead]
+        return len(dead)
+
+    def delivery(self, tx_hash: TxHash) -> DeliveryView:
+        return self.told.get(tx_hash, DeliveryView(tx_hash, "unknown"))
+
+    def deliveries(self, hashes: Sequence[TxHash]) -> list[DeliveryView]:
+        return [self.delivery(tx_hash) for tx_hash in hashes]
+
+    def tell(self, view: DeliveryView) -> None:
+        """From now on this is how far it has come."""
+        with self._grown:
+            self.told[view.tx_hash] = view
+            self._grown.notify_all()
+
+    def wait_for_delivery(self, hashes: Sequence[TxHash], timeout_s: float) -> bool:
+        with self._grown:
+            return self._grown.wait_for(lambda: all(view.settled for view in self.deliveries(hashes)), timeout_s)
 
     def append(self, tx_hash: TxHash | None = None, register_id: str = "", size: int = 3) -> None:
         """One more line in the log."""

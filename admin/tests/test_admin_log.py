@@ -11,6 +11,7 @@ from admin_fakes import LOG_EPOCH, FakeNode, entry
 from sorcha_peer_admin.follow import KEEP_ALIVE, KEEP_ALIVE_S, WAIT_S, Followers
 from sorcha_peer_admin.lines import PAGE_ENTRIES, line_of
 from sorcha_peer_core.errors import StoreError
+from sorcha_peer_core.interfaces.service import LogSlice
 from sorcha_peer_core.model.ids import TxHash
 
 LOG = "/manage/v1/transactions"
@@ -234,6 +235,59 @@ def test_a_stream_ends_when_the_store_fails(timed: TimedNode, clock, caplog):
 
     assert list(Followers(clock=clock).stream(timed, 0, None, lambda: False)) == [KEEP_ALIVE]
     assert "the disk is gone" in caplog.text
+
+
+class LargeLog(FakeNode):
+    """Many lines of which the first may be gone; counts the pages that were asked for."""
+
+    def __init__(self, data_dir, lines: int) -> None:
+        super().__init__(data_dir)
+        self.lines, self.oldest_seq, self.pages = lines, 1, 0
+
+    def transactions(self, after: int, limit: int, register_id: str | None = None) -> LogSlice:
+        self.pages += 1
+        first = max(after + 1, self.oldest_seq)
+        return LogSlice([entry(seq) for seq in range(first, min(self.lines, first + limit - 1) + 1)], self.oldest_seq, self.epoch)
+
+
+def test_a_slow_reader_is_waited_for_and_no_more_than_a_page_is_held_for_it(tmp_path, clock):
+    node = LargeLog(tmp_path, 10 * PAGE_ENTRIES)
+    stream = Followers(clock=clock).stream(node, 0, None, lambda: False)
+
+    seqs = seqs_of(b"".join(islice(stream, 2)))
+
+    assert (len(seqs) <= PAGE_ENTRIES, node.pages) == (True, 1)
+
+
+def test_a_stream_ends_when_what_its_reader_lacks_is_taken_out_of_the_log(tmp_path, clock):
+    node = LargeLog(tmp_path, 10 * PAGE_ENTRIES)
+    stream = Followers(clock=clock).stream(node, 0, None, lambda: False)
+    next(stream)
+    begun = next(stream)
+    node.oldest_seq = 5 * PAGE_ENTRIES
+
+    assert seqs_of(begun + b"".join(stream)) == list(range(1, PAGE_ENTRIES + 1))
+
+
+def test_a_stream_goes_on_when_only_what_its_reader_has_is_taken_out(tmp_path, clock):
+    node = LargeLog(tmp_path, 3 * PAGE_ENTRIES)
+    stream = Followers(clock=clock).stream(node, 0, None, lambda: node.pages >= 3)
+    next(stream)
+    begun = next(stream)
+    node.oldest_seq = PAGE_ENTRIES + 1
+
+    assert seqs_of(begun + b"".join(stream)) == list(range(1, 3 * PAGE_ENTRIES + 1))
+
+
+def test_a_stream_ends_when_the_node_begins_a_new_log(timed: TimedNode, clock):
+    def begin_anew() -> None:
+        timed.epoch += 1
+        timed.entries = [entry(1), entry(2), entry(3)]
+
+    timed.append()
+    timed.script = {1: begin_anew}
+
+    assert seqs_of(b"".join(Followers(clock=clock).stream(timed, 0, None, lambda: False))) == [1]
 
 
 def test_no_stream_begins_while_the_service_stops(node: FakeNode, client_of):

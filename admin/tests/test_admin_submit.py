@@ -111,7 +111,7 @@ def test_each_line_of_a_batch_is_a_transaction(client, node: FakeNode):
     answer = client.post(MANY, data=body, content_type="application/x-ndjson")
 
     assert answer.status_code == 200
-    assert answer.get_json() == {"accepted": [hex_of(b"one"), hex_of(b"two")], "rejected": []}
+    assert answer.get_json() == {"accepted": [hex_of(b"one"), hex_of(b"two")], "rejected": [], "known": []}
     [submissions] = node.calls
     assert [(s.payload, s.content_type, s.register_id) for s in submissions] == [
         (b"one", "application/octet-stream", ""),
@@ -161,7 +161,7 @@ def test_a_field_that_is_null_is_as_good_as_absent(client, node: FakeNode):
 
 
 def test_an_empty_batch_accepts_nothing(client, node: FakeNode):
-    assert client.post(MANY, data=b"\n\n").get_json() == {"accepted": [], "rejected": []}
+    assert client.post(MANY, data=b"\n\n").get_json() == {"accepted": [], "rejected": [], "known": []}
     assert node.calls == []
 
 
@@ -193,6 +193,29 @@ def test_a_queue_that_fills_up_says_what_was_accepted_before(client, node: FakeN
     assert answer.get_json()["error"]["code"] == "queue_full"
     assert len(answer.get_json()["accepted"]) == batch.GROUP_ITEMS
     assert [rejected["line"] for rejected in answer.get_json()["rejected"]] == [1]
+    assert answer.get_json()["next_line"] == batch.GROUP_ITEMS + 2
+
+
+def test_a_batch_that_is_sent_again_from_the_line_it_names_loses_and_doubles_nothing(client, node: FakeNode):
+    lines = [line(b"%d" % n) if n % 7 else b"bad" for n in range(3 * batch.GROUP_ITEMS)]
+    node.room = batch.GROUP_ITEMS + 10
+
+    first = client.post(MANY, data=b"\n".join(lines)).get_json()
+    node.room = len(lines)
+    rest = client.post(MANY, data=b"\n".join(lines[first["next_line"] - 1 :])).get_json()
+
+    assert first["accepted"] + rest["accepted"] == [hex_of(b"%d" % n) for n in range(len(lines)) if n % 7]
+    assert len(first["rejected"]) + len(rest["rejected"]) == len(range(0, len(lines), 7))
+    assert rest["known"] == []
+
+
+def test_a_batch_says_what_was_here_already(client):
+    client.post(ONE, data=b"one")
+
+    result = client.post(MANY, data=b"\n".join([line(b"one"), line(b"two"), line(b"two")])).get_json()
+
+    assert result["accepted"] == [hex_of(b"one"), hex_of(b"two"), hex_of(b"two")]
+    assert hex_of(b"one") in result["known"]
 
 
 def test_a_batch_that_the_store_fails_is_503(client, node: FakeNode):

@@ -13,12 +13,14 @@ import click
 
 from sorcha_peer_core import __version__
 from sorcha_peer_core.cli.ca import ca
+from sorcha_peer_core.cli.dead_letters import dead_letters
 from sorcha_peer_core.cli.devnet import devnet
 from sorcha_peer_core.cli.get import get
 from sorcha_peer_core.cli.identity import identity
 from sorcha_peer_core.cli.init import init
 from sorcha_peer_core.cli.peers import peers
 from sorcha_peer_core.cli.plugins import plugins
+from sorcha_peer_core.cli.queue import queue
 from sorcha_peer_core.cli.run import run
 from sorcha_peer_core.cli.simulate import simulate
 from sorcha_peer_core.cli.status import status
@@ -44,7 +46,9 @@ def commands() -> None:
     """A node of a decentralised network in which every node gets every transaction."""
 
 
-for _command in (run, init, identity, devnet, submit, tail, get, trace, status, peers, plugins, ca, simulate):
+for _command in (
+    run, init, identity, devnet, submit, tail, get, trace, status, peers, queue, dead_letters, plugins, ca, simulate,
+):  # fmt: skip
     commands.add_command(_command)
 
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import gevent
 
-from sorcha_peer_core.cli.client import Json, NodeClient, find_node
 from sorcha_peer_core.cli.cluster_ca import certify
 from sorcha_peer_core.cli.devnet_plan import Contact, Schemes, first_contacts, schemes_of
 from sorcha_peer_core.cli.run import NODE_FILE
+from sorcha_peer_core.client import Json, NodeClient, find_node
 from sorcha_peer_core.config import CONFIG_FILE, Config, load_config
 from sorcha_peer_core.errors import PeerError, StartError
 
@@ -315,14 +315,7 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, what: str, pause
 
 def read_log(client: NodeClient, page_lines: int = 5000) -> list[Json]:
     """The whole arrival log of a node."""
-    entries: list[Json] = []
-    while True:
-        after = entries[-1]["seq"] if entries else 0
-        with client.log(after, page_lines) as part:
-            page = list(part.lines)
-        entries += page
-        if len(page) < page_lines:
-            return entries
+    return [line for page in client.pages(page_lines=page_lines) for line in page.lines]
 
 
 def merged_tables(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import psutil
 
-from sorcha_peer_core.cli.client import Json, Refused
 from sorcha_peer_core.cli.cluster import NodeProcess, read_log
 from sorcha_peer_core.cli.devnet_publish import Publisher
 from sorcha_peer_core.cli.devnet_report import NodeRecord
 from sorcha_peer_core.cli.devnet_settle import node_cpu_s
 from sorcha_peer_core.cli.progress import Advance
+from sorcha_peer_core.client import Json, Refused
 from sorcha_peer_core.errors import NodeUnreachable
 
 POLL_S = 0.2

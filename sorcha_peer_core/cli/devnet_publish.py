@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
-from sorcha_peer_core.cli.client import Refused
 from sorcha_peer_core.cli.cluster import NodeProcess
 from sorcha_peer_core.cli.devnet_report import Published
 from sorcha_peer_core.cli.payloads import Sourced
 from sorcha_peer_core.cli.submit import batches_of
+from sorcha_peer_core.client import Refused
 from sorcha_peer_core.errors import NodeUnreachable, PeerError
 
 BATCH_PAYLOADS = 250

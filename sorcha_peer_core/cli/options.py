@@ -31,15 +31,32 @@ config_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object with stable keys, for programs.")
 
 
+limit_option = click.option(
+    "--limit", type=click.IntRange(min=1), default=50, show_default=True, metavar="N", help="Show at most so many."
+)
+
+
 def asks_node(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that name a running node; the command gets ``client``, which asks it."""
 
     @wraps(command)
-    def with_client(*, data_dir: Path | None, url: str | None, token: str | None, **others: Any) -> Any:
-        from sorcha_peer_core.cli.client import NodeClient, find_node
+    def with_client(*, client: Callable[[], Any], **others: Any) -> Any:
+        return command(client=client(), **others)
 
-        client = NodeClient(*find_node(data_dir or Path(DEFAULT_DATA_DIR), url, token))
-        return command(client=client, **others)
+    return node_options(with_client)
+
+
+def node_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command that need not ask: it gets as ``client`` what makes one."""
+
+    @wraps(command)
+    def with_maker(*positional: Any, data_dir: Path | None, url: str | None, token: str | None, **others: Any) -> Any:
+        def client() -> Any:
+            from sorcha_peer_core.client import NodeClient, find_node
+
+            return NodeClient(*find_node(data_dir or Path(DEFAULT_DATA_DIR), url, token))
+
+        return command(*positional, client=client, **others)
 
     url_option = click.option(
         "--url", envvar=URL_VARIABLE, help=f"Its management API, also {URL_VARIABLE}; else from the data directory."
@@ -47,7 +64,14 @@ def asks_node(command: Callable[..., Any]) -> Callable[..., Any]:
     token_option = click.option(
         "--token", envvar=TOKEN_VARIABLE, help=f"Its token, also {TOKEN_VARIABLE}; else from the data directory."
     )
-    return data_dir_option(url_option(token_option(with_client)))
+    return data_dir_option(url_option(token_option(with_maker)))
+
+
+def refuse_before_subcommand(context: click.Context) -> None:
+    """Options of a group mean the group: those of a subcommand stand behind its name."""
+    for parameter in context.command.params:
+        if parameter.name and context.get_parameter_source(parameter.name) == click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{parameter.opts[-1]} belongs behind {context.invoked_subcommand}", context)
 
 
 def configuration(config_file: Path | None, data_dir: Path | None, overrides: dict[str, dict[str, Any]] | None = None) -> Config:

@@ -11,7 +11,7 @@ from sorcha_peer_core.cli.options import asks_node, json_option
 from sorcha_peer_core.cli.tables import duration_text, moment_text, print_json, print_table
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.cli.client import NodeClient
+    from sorcha_peer_core.client import NodeClient
 
 _COLUMNS = ("peer", "name", "address", "status", "transport", "direction", "age", "latency", "last seen", "failures")
 _TROUBLE_COLUMNS = ("peer", "transport", "breaker", "last error", "ago")

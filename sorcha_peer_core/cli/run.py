@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sorcha_peer_core.cli.client import URL_FILE
 from sorcha_peer_core.cli.logs import set_up_logging
 from sorcha_peer_core.cli.options import config_option, configuration, data_dir_option
+from sorcha_peer_core.client import URL_FILE
 from sorcha_peer_core.errors import StartError
 from sorcha_peer_core.model.ids import short
 

@@ -11,7 +11,7 @@ from sorcha_peer_core.cli.options import asks_node, json_option
 from sorcha_peer_core.cli.tables import bytes_text, count_text, duration_text, moment_text, print_json, print_table
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.cli.client import NodeClient
+    from sorcha_peer_core.client import NodeClient
 
 
 _JOB_COLUMNS = ("job", "every", "last run", "took", "error")
@@ -53,13 +53,28 @@ def rows_of(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "links", ", ".join(f"{links} {transport}" for transport, links in state.get("links", {}).items())
     stored, last_seq = count_text(transactions["stored"]), count_text(transactions["last_seq"])
     yield "transactions", f"{stored} stored, last place in the log {last_seq}"
-    yield "queue", f"{queue['pending']} pending, {queue['inflight']} in flight, {queue['dead']} dead"
+    yield "queue", _queue_text(queue)
+    if receipts := state.get("receipts"):
+        yield "receipts", _receipts_text(receipts, peers["connected"])
     if traffic := state.get("traffic"):
         yield "traffic", ", ".join(f"{_amount(traffic, way)} {way}" for way in ("sent", "received"))
         yield "copies", f"{count_text(traffic['received'])} received, {count_text(traffic['duplicates'])} of them known already"
     yield "last discovery", moment_text(state["last_discovery"])
     if state["partition"]:
         yield "warning", "the network seems to be split"
+
+
+def _queue_text(queue: Mapping[str, int]) -> str:
+    states = {"pending": "not released", "inflight": "awaiting receipts", "retry": "to be offered again", "dead": "dead"}
+    counts = ", ".join(f"{count_text(queue[state])} {text}" for state, text in states.items() if queue.get(state))
+    return f"{counts}; {bytes_text(queue['waiting_bytes'])} wait" if queue.get("waiting_bytes") else counts or "empty"
+
+
+def _receipts_text(receipts: Mapping[str, int], linked: int) -> str:
+    needed = "1 peer" if receipts["min"] == 1 else f"{receipts['min']} peers"
+    if not linked:
+        return f"needed of {needed}, none is linked"
+    return f"needed of {needed}" + (f"; now of {receipts['needed']}, no more are linked" if linked < receipts["min"] else "")
 
 
 def _address_rows(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

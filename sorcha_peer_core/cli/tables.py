@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 _PLAIN_WIDTH = 200
 """Where stdout is no terminal, nothing is to be wrapped or cut."""
@@ -14,14 +19,37 @@ _PLAIN_WIDTH = 200
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> None:
     """Print rows under headings; the columns numbered in ``right`` are aligned to the right."""
-    from rich import box
+    console = _console()
+    console.print(_table_of(console, columns, rows, right))
+
+
+def print_listing(columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[int] = ()) -> None:
+    """The same for rows that begin with something to be copied: where the terminal is too narrow, one below the other."""
+    console = _console()
+    table = _table_of(console, columns, rows, right)
+    if (
+        not console.is_terminal
+        or console.measure(table, options=console.options.update_width(_PLAIN_WIDTH * 5)).maximum <= console.width
+    ):
+        console.print(table)
+        return
+    for name, *cells in rows:
+        said = [f"{column} {_printable(cell)}" for column, cell in zip(columns[1:], cells, strict=True) if cell not in ("", None)]
+        click.echo(f"{_printable(name)}\n    {', '.join(said)}")
+
+
+def _console() -> Console:
     from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+
+
+def _table_of(console: Console, columns: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int]) -> Table:
+    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_PLAIN_WIDTH)
     # Without headings it is a list of names and values, which needs no lines.
     table = Table(box=box.SIMPLE_HEAD if any(columns) else None, show_header=any(columns), padding=(0, 2, 0, 0), pad_edge=False)
     for number, column in enumerate(columns):
@@ -29,7 +57,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], right:
     for row in rows:
         # As Text, because what peers say of themselves must not be read as markup.
         table.add_row(*(Text(_printable(cell)) for cell in row))
-    console.print(table)
+    return table
 
 
 def print_json(value: object) -> None:

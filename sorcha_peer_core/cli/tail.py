@@ -7,11 +7,12 @@ from datetime import datetime
 
 import click
 
-from sorcha_peer_core.cli.client import Json, LogLines, NodeClient
 from sorcha_peer_core.cli.options import asks_node
+from sorcha_peer_core.client import Json, NodeClient, Place
 from sorcha_peer_core.errors import NodeUnreachable
 
-_PAGE_LINES = 1000
+PATIENCE_S = 60.0
+"""How long a followed node may be away."""
 _HEADING = f"{'seq':>10}  {'received':<23}  {'size':>9}  {'hops':>4}  {'hash':<64}  {'origin':<8}  content type"
 
 
@@ -34,43 +35,52 @@ def tail(client: NodeClient, after: int, register_id: str | None, follow: bool, 
 
 
 class _Tail:
-    """Prints the log from a place on, and remembers how far it got."""
+    """Prints the log from a place on."""
 
     def __init__(self, client: NodeClient, after: int, register_id: str | None, as_json: bool) -> None:
         self._client = client
         self._after = after
         self._register_id = register_id
         self._as_json = as_json
-        self._lines_printed = 0
+        self._is_first = True
 
     def read_to_the_end(self) -> None:
-        """Print page after page until one is not full."""
-        lines = _PAGE_LINES
-        while lines == _PAGE_LINES:
-            with self._client.log(self._after, _PAGE_LINES, self._register_id) as part:
-                lines = self._print(part)
+        """Print what is there now."""
+        place = Place(0, self._after)
+        for page in self._client.pages(self._after, self._register_id):
+            for line in page.lines:
+                # Of one register the places of others are missing anyway; where the log begins tells more.
+                gap = place.gap_before(page.oldest_seq if self._register_id else line["seq"])
+                if gap is not None:
+                    _note(gap)
+                self._print(line)
+                place = Place(0, line["seq"])
 
     def follow(self) -> None:
-        """Print for as long as the node answers."""
+        """Print what is there and what comes, also when the node is away for a while."""
+        place = Place(0, self._after)
+        subscription = self._client.subscribe(
+            place,
+            self._register_id,
+            on_gap=_note,
+            on_trouble=lambda problem: _note(f"{problem}; trying again"),
+            patience_s=PATIENCE_S,
+        )
         try:
-            with self._client.log(self._after, _PAGE_LINES, self._register_id, follow=True) as part:
-                self._print(part)
+            for line in subscription:
+                self._print(line)
         except NodeUnreachable as error:
-            raise NodeUnreachable(f"{error}; go on with --after {self._after}") from error
-        raise NodeUnreachable(f"the node ended the list; go on with --after {self._after}")
+            raise NodeUnreachable(f"{error}; go on with --after {subscription.place.seq}") from error
 
-    def _print(self, part: LogLines) -> int:
-        if part.oldest_seq > self._after + 1:
-            gone = f"{self._after + 1} to {part.oldest_seq - 1}"
-            click.echo(f"note: the places {gone} of the log are gone: their retention is over", err=True)
-        before = self._lines_printed
-        for line in part.lines:
-            if not self._as_json and self._lines_printed == 0:
-                click.echo(_HEADING)
-            click.echo(json.dumps(line) if self._as_json else _row(line))
-            self._lines_printed += 1
-            self._after = line["seq"]
-        return self._lines_printed - before
+    def _print(self, line: Json) -> None:
+        if not self._as_json and self._is_first:
+            click.echo(_HEADING)
+        self._is_first = False
+        click.echo(json.dumps(line) if self._as_json else _row(line))
+
+
+def _note(what: object) -> None:
+    click.echo(f"note: {what}", err=True)
 
 
 def _row(line: Json) -> str:

@@ -14,7 +14,7 @@ from sorcha_peer_core.cli.tables import count_text, print_json, print_table
 from sorcha_peer_core.model.ids import short
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.cli.client import NodeClient
+    from sorcha_peer_core.client import NodeClient
     from sorcha_peer_core.model.ids import TxHash
 
 _COLUMNS = ("after", "what", "peer", "name", "how")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import PeerId, TxHash
     from sorcha_peer_core.model.peer import Endpoint, RungView
-    from sorcha_peer_core.model.transaction import LogEntry, Submission
+    from sorcha_peer_core.model.transaction import LogEntry, QueueRow, Submission
 
 
 class Service(Protocol):
@@ -125,6 +125,13 @@ class NodeStatus:
     """Best first."""
     address_findings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By source: what it found out beside addresses."""
+    queue_retry: int = 0
+    queue_waiting_bytes: int = 0
+    """Of all that wait; dead letters do not."""
+    min_receipts: int = 1
+    """Of how many peers a submission needs receipts, as configured."""
+    receipts_needed: int = 1
+    """The same right now: fewer where fewer are linked, one at least."""
 
 
 class SubmitResult(NamedTuple):
@@ -133,6 +140,31 @@ class SubmitResult(NamedTuple):
     tx_hash: TxHash
     state: str
     """queued | known"""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """How far one submission has come, as people see it."""
+
+    tx_hash: TxHash
+    state: str
+    """queued: committed here, not released yet | sending: released, more receipts are needed | delivered | dead: given up |
+    unknown: nothing of it is here"""
+    receipts: int | None = None
+    """Peers that said they have it, as far as this process knows; None when nobody counts: it is delivered or unknown."""
+    receipts_needed: int = 1
+    """Right now: see ``NodeStatus.receipts_needed``."""
+    attempts: int = 0
+    """How often it was offered while peers were linked."""
+    reason: str = ""
+    """Of a dead one why, of one that is offered again what was wrong the last time."""
+    next_attempt_ms: float | None = None
+    """When it is offered again, at the earliest; None when no attempt is planned or one is under way."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will come of it by itself."""
+        return self.state not in ("queued", "sending")
 
 
 class CopyView(NamedTuple):
@@ -249,6 +281,30 @@ class NodeApi(Protocol):
             QueueFull: none of them was accepted.
             StoreError: none of them was accepted.
         """
+
+    def queue(self, after_row_id: int, limit: int) -> list[QueueRow]:
+        """Submissions that wait for their receipts, oldest first: up to ``limit`` with a ``row_id`` above the given one."""
+
+    def dead_letters(self, after_row_id: int, limit: int) -> list[QueueRow]:
+        """Submissions that were given up, in the same form."""
+
+    def dead_letter(self, tx_hash: TxHash) -> QueueRow | None:
+        """One of them, ``payload`` has its bytes; None when there is none of that hash."""
+
+    def retry_dead_letters(self, hashes: Sequence[TxHash] | None) -> int:
+        """Offer these again at once (None: all of them). Returns how many; those that are no dead letters are passed over."""
+
+    def drop_dead_letters(self, hashes: Sequence[TxHash] | None) -> int:
+        """Forget these (None: all of them); what was released stays in the arrival log. Returns how many."""
+
+    def delivery(self, tx_hash: TxHash) -> DeliveryView:
+        """How far a submission has come. What is in the log and not in the queue is delivered, also when others submitted it."""
+
+    def deliveries(self, hashes: Sequence[TxHash]) -> list[DeliveryView]:
+        """The same for many, in the order asked."""
+
+    def wait_for_delivery(self, hashes: Sequence[TxHash], timeout_s: float) -> bool:
+        """Block until all of these are settled (True), or the time is over or the node stops (False)."""
 
     def transactions(self, after: int, limit: int, register_id: str | None = None) -> LogSlice:
         """A slice of the arrival log."""

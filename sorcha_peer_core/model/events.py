@@ -129,6 +129,21 @@ class ReachabilityChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A submission was given up: it is kept until somebody retries or drops it."""
+
+    tx_hash: TxHash
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFull:
+    """Submissions are refused, because too many wait. Told once, until one is accepted again."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoreFailed:
     """The store refused or lost its disk; nothing that was committed is affected."""
 
@@ -152,5 +167,6 @@ class PartitionOver:
 Event = (
     PeerLinked | PeerUnlinked | PeerLost | DialFailed | BootstrapFailed | HandshakeRefused | TurnedAway | TransactionRejected
     | FetchFailed | ForeignFetchFailed | Dropped | StateChanged | AddressChanged | ReachabilityChanged | StoreFailed
+    | DeadLetter | QueueFull
     | PartitionSuspected | PartitionOver
 )  # fmt: skip

@@ -15,7 +15,7 @@ from gevent.event import Event as Signal
 from sorcha_peer_core.builtin import plugin as builtin_plugin
 from sorcha_peer_core.config import Config, Section
 from sorcha_peer_core.errors import NotTraced, StoreError
-from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, SubmitResult, TraceView
+from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, TraceView
 from sorcha_peer_core.interfaces.transport import CertifiedElsewhere, TransportContext
 from sorcha_peer_core.model.events import StateChanged
 from sorcha_peer_core.model.messages import Peers
@@ -24,6 +24,7 @@ from sorcha_peer_core.node.choice import Choice, choose
 from sorcha_peer_core.node.classic import ClassicServices, classic_services
 from sorcha_peer_core.node.parts import Ground, Parts, assemble
 from sorcha_peer_core.node.report import Report
+from sorcha_peer_core.node.submitting import Submitting
 from sorcha_peer_core.node.tracing import TRACED
 from sorcha_peer_core.plugin_manager import PluginManager
 from sorcha_peer_core.protocol.breaker import BreakerConfig
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.service import Service
     from sorcha_peer_core.interfaces.transport import Transport
     from sorcha_peer_core.model.ids import TxHash
-    from sorcha_peer_core.model.transaction import Submission
     from sorcha_peer_core.services.storage import Done
 
 log = logging.getLogger(__name__)
@@ -56,10 +56,11 @@ def default_plugins() -> PluginManager:
     return PluginManager([("builtin", builtin_plugin)])
 
 
-class Node:
+class Node(Submitting):
     """One node. ``start`` and ``stop`` once each; in between it is a :class:`NodeApi` for services."""
 
     def __init__(self, config: Config, plugins: PluginManager | None = None) -> None:
+        super().__init__()
         self._config = config
         self._plugin_manager = plugins or default_plugins()
         self._lock = DataDirLock(config.data_dir)
@@ -102,8 +103,9 @@ class Node:
         parts, self._parts = self._parts, None
         if parts is not None:
             self._last_status = self._report.status()
-            # Whoever waits for the log learns that nothing more will come.
+            # Whoever waits for the log or for deliveries learns that nothing more will come.
             parts.driver.log_grew.set()
+            parts.outbox.settled.set()
         grace_s = self._config.communication.shutdown_grace_s
         for service in reversed(self._services):
             _stop_service(service, grace_s / 3)
@@ -127,6 +129,7 @@ class Node:
                 lambda: ground.events.counts,
                 connection_errors=lambda: parts.links.connection_errors,
                 dropped=lambda: {"send queue full": parts.driver.dropped_frames},
+                refused=lambda: self.refused,
             )
         )
         self._listen(choice, parts)
@@ -299,14 +302,6 @@ class Node:
     def jobs(self) -> Sequence[JobView]:
         """What the node does every so often."""
         return self._assembled.schedule.jobs()
-
-    def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
-        """Accept payloads; returns after the commit. Raises QueueFull or StoreError, and then accepted none."""
-        fresh = self._assembled.outbox.put(submissions)
-        return [
-            SubmitResult(submission.tx_hash, "queued" if new else "known")
-            for submission, new in zip(submissions, fresh, strict=True)
-        ]
 
     def transactions(self, after: int, limit: int, register_id: str | None = None) -> LogSlice:
         """A slice of the arrival log."""

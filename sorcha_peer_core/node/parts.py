@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sorcha_peer_core import __version__
 from sorcha_peer_core.builtin.addresses import InterfaceResolver
 from sorcha_peer_core.builtin.hash_filter import BloomHashFilter
+from sorcha_peer_core.model.events import DeadLetter
 from sorcha_peer_core.model.ids import PeerId
 from sorcha_peer_core.model.messages import DialBack, DialledBack
 from sorcha_peer_core.model.peer import parse_bootstrap
@@ -152,6 +153,7 @@ def _introduce(parts: Parts) -> None:
         discovery.linked(peer)
 
     parts.ground.pace.on_recovered = discovery.hurry
+    parts.outbox.on_dead = lambda tx_hash, reason: parts.ground.events.emit(DeadLetter(tx_hash, reason))
     links.on_linked, links.on_unlinked, links.newcomers = linked, discovery.unlinked, discovery.newcomers
     links.coming, links.visits.on_turned_away = discovery.coming, discovery.knocked
     discovery.rtt_of_link = lambda peer: parts.driver.core.rtt_s(peer.index)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sorcha_peer_core import __version__
 from sorcha_peer_core.interfaces.service import NodeStatus, PeerView, Traffic
+from sorcha_peer_core.node.submitting import receipts_needed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,7 @@ class Report:
         peers = parts.links.peers.values()
         directions = Counter((peer.link.transport, _direction(peer)) for peer in peers)
         stored, last_seq = ground.store.totals()
+        queue = ground.store.queue_totals()
         return NodeStatus(
             peer_id=ground.identity.peer_id,
             name=ground.name,
@@ -52,9 +54,13 @@ class Report:
             peers_active=parts.discovery.members.live,
             links=Counter(peer.link.transport for peer in peers),
             links_by_direction=directions,
-            queue_pending=ground.store.queue_totals().pending,
-            queue_inflight=parts.driver.own_in_flight,
-            queue_dead=0,
+            queue_pending=queue.pending,
+            queue_inflight=queue.inflight,
+            queue_retry=queue.retry,
+            queue_dead=queue.dead,
+            queue_waiting_bytes=queue.waiting_bytes,
+            min_receipts=ground.config.transaction_distribution.min_receipts,
+            receipts_needed=receipts_needed(parts),
             transactions_stored=stored,
             transactions_delivered=last_seq,
             last_seq=last_seq,
@@ -118,6 +124,8 @@ class Report:
         core = self._parts.driver.core
         return {
             "gossip_rounds": core.gossip_rounds,
+            "dead_letters": self._parts.ground.events.counts["DeadLetter"],
+            "receipts": core.counters.receipts,
             "sync_recovered": core.counters.synced,
             "digests_refused": core.reconciling.refused,
             "transactions_rejected": core.counters.rejected,

@@ -88,6 +88,11 @@ _SENTENCES: dict[type, Callable[[Any], tuple[int, str]]] = {
     ),
     e.PartitionSuspected: lambda event: (logging.INFO, f"the network may have fallen apart: {event.cause}"),
     e.PartitionOver: lambda event: (logging.INFO, f"nothing speaks for a partition any more, after {event.lasted_s:.0f} s"),
+    e.DeadLetter: lambda event: (
+        logging.WARNING,
+        f"gave up on submission {short(event.tx_hash)}: {event.reason}; sorcha-peer dead-letters shows what can be done",
+    ),
+    e.QueueFull: lambda event: (logging.WARNING, f"submissions are refused: {event.cause}"),
     e.StoreFailed: lambda event: (logging.WARNING, f"the store failed: {event.what}"),
     e.Dropped: lambda event: (logging.DEBUG, f"dropped {event.frames} frames for {_by(event.peer_id)}: {event.reason}"),
     e.DialFailed: lambda event: (logging.DEBUG, f"could not link to {event.address} by {event.transport}: {event.reason}"),

@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
-    from sorcha_peer_core.interfaces.service import NodeStatus
+    from sorcha_peer_core.interfaces.service import NodeStatus, Traffic
 
 _LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 3600.0)
 
@@ -28,6 +28,7 @@ class NodeReading:
         events: Callable[[], dict[str, int]],
         connection_errors: Callable[[], Mapping[tuple[str, str], int]],
         dropped: Callable[[], Mapping[str, int]],
+        refused: Callable[[], Mapping[str, int]],
     ) -> None:
         self.status = status
         self.gauges = gauges
@@ -37,6 +38,8 @@ class NodeReading:
         """By transport and reason."""
         self.dropped = dropped
         """By reason."""
+        self.refused = refused
+        """Submissions, by reason."""
 
 
 class Metrics:
@@ -66,38 +69,51 @@ class _NodeCollector(Collector):
         self._reading = reading
 
     def collect(self) -> Iterator[Metric]:
-        status = self._reading.status()
-        yield GaugeMetricFamily("sorcha_peer_count", "Known peers.", status.peers_known)
-        yield GaugeMetricFamily("sorcha_peer_count_active", "Linked peers.", status.peers_active)
-        yield GaugeMetricFamily("sorcha_transaction_queue_size", "Submissions not yet released.", status.queue_pending)
-        online = {"offline": 0, "degraded": 1, "online": 2}.get(status.state, 0)
-        yield GaugeMetricFamily("sorcha_peer_service_status", "0 offline, 1 degraded, 2 online.", online)
-        found_at = status.last_discovery_at or 0
-        yield GaugeMetricFamily(
-            "sorcha_last_successful_discovery_timestamp_seconds", "When a peer last told whom it knows.", found_at
-        )
-        links = GaugeMetricFamily("sorcha_links", "Linked peers by transport and direction.", labels=("transport", "direction"))
-        for key, number in status.links_by_direction.items():
-            links.add_metric(key, number)
-        yield links
-        traffic = status.traffic
-        yield CounterMetricFamily("sorcha_bandwidth_sent_bytes", "Bytes of batches sent.", traffic.sent_bytes)
-        yield CounterMetricFamily("sorcha_bandwidth_received_bytes", "Bytes of batches received.", traffic.received_bytes)
-        yield CounterMetricFamily("sorcha_transactions_received", "Copies of transactions received.", traffic.received)
-        yield CounterMetricFamily("sorcha_transactions_duplicate", "Copies that were here already.", traffic.duplicates)
-        for name, gauge in self._reading.gauges().items():
+        status, reading = self._reading.status(), self._reading
+        yield from _of_status(status)
+        yield from _of_traffic(status.traffic)
+        for name, gauge in reading.gauges().items():
             yield GaugeMetricFamily(f"sorcha_{name}", name.replace("_", " "), gauge)
-        for name, total in self._reading.counters().items():
+        for name, total in reading.counters().items():
             yield CounterMetricFamily(f"sorcha_{name}", name.replace("_", " "), total)
         errors = CounterMetricFamily("sorcha_connection_errors", "Dials that failed.", labels=("transport", "reason"))
-        for labels, number in self._reading.connection_errors().items():
+        for labels, number in reading.connection_errors().items():
             errors.add_metric(labels, number)
         yield errors
-        dropped = CounterMetricFamily("sorcha_dropped", "Frames that were dropped.", labels=("reason",))
-        for reason, number in self._reading.dropped().items():
-            dropped.add_metric((reason,), number)
-        yield dropped
-        events = CounterMetricFamily("sorcha_events", "Events by kind.", labels=("kind",))
-        for kind, number in self._reading.events().items():
-            events.add_metric((kind,), number)
-        yield events
+        yield _counted("dropped", "Frames that were dropped.", "reason", reading.dropped())
+        yield _counted("submissions_refused", "Submissions that were not accepted.", "reason", reading.refused())
+        yield _counted("events", "Events by kind.", "kind", reading.events())
+
+
+def _of_status(status: NodeStatus) -> Iterator[Metric]:
+    yield GaugeMetricFamily("sorcha_peer_count", "Known peers.", status.peers_known)
+    yield GaugeMetricFamily("sorcha_peer_count_active", "Linked peers.", status.peers_active)
+    queue = GaugeMetricFamily("sorcha_transaction_queue_size", "Submissions without their receipts.", labels=("state",))
+    for state in ("pending", "inflight", "retry", "dead"):
+        queue.add_metric((state,), getattr(status, f"queue_{state}"))
+    yield queue
+    yield GaugeMetricFamily("sorcha_transaction_queue_bytes", "Payloads of those that wait.", status.queue_waiting_bytes)
+    online = {"offline": 0, "degraded": 1, "online": 2}.get(status.state, 0)
+    yield GaugeMetricFamily("sorcha_peer_service_status", "0 offline, 1 degraded, 2 online.", online)
+    found_at = status.last_discovery_at or 0
+    yield GaugeMetricFamily(
+        "sorcha_last_successful_discovery_timestamp_seconds", "When a peer last told whom it knows.", found_at
+    )
+    links = GaugeMetricFamily("sorcha_links", "Linked peers by transport and direction.", labels=("transport", "direction"))
+    for key, number in status.links_by_direction.items():
+        links.add_metric(key, number)
+    yield links
+
+
+def _of_traffic(traffic: Traffic) -> Iterator[Metric]:
+    yield CounterMetricFamily("sorcha_bandwidth_sent_bytes", "Bytes of batches sent.", traffic.sent_bytes)
+    yield CounterMetricFamily("sorcha_bandwidth_received_bytes", "Bytes of batches received.", traffic.received_bytes)
+    yield CounterMetricFamily("sorcha_transactions_received", "Copies of transactions received.", traffic.received)
+    yield CounterMetricFamily("sorcha_transactions_duplicate", "Copies that were here already.", traffic.duplicates)
+
+
+def _counted(name: str, text: str, label: str, numbers: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"sorcha_{name}", text, labels=(label,))
+    for value, number in numbers.items():
+        family.add_metric((value,), number)
+    return family

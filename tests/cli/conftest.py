@@ -49,7 +49,8 @@ STATUS = {
     "address_findings": {"manual": {}, "stun": {"nat_type": "full cone", "asked": "stun.example:3478"}},
     "peers": {"known": 4, "connected": 3, "active": 3},
     "links": {"grpcstream": 3},
-    "queue": {"pending": 1, "inflight": 0, "dead": 0},
+    "queue": {"pending": 1, "inflight": 2, "dead": 4, "retry": 3, "waiting_bytes": 1234},
+    "receipts": {"min": 2, "needed": 1},
     "transactions": {"stored": 1234, "delivered": 1234, "last_seq": 1300},
     "traffic": {
         "received": 10,
@@ -107,6 +108,11 @@ class FakeApi:
         self.full_after: int | None = None
         self.spoil: Callable[[bytes], bytes] = lambda payload: payload
         self.requests: list[str] = []
+        self.rows: list[dict[str, object]] = []
+        """Of the queue; dead ones are dead letters."""
+        self.deliveries: dict[str, list[dict[str, object]]] = {}
+        """What is answered about a submission, one after the other; the last for ever. Others are delivered."""
+        self.connected = 3
 
     def lines(self, after: int, limit: int) -> list[dict[str, object]]:
         found = [self._line(seq, payload) for seq, payload in enumerate(self.payloads, start=1)]
@@ -135,18 +141,52 @@ class FakeApi:
         self.payloads.append(payload)
         return 202, {"hash": sha256(payload).hexdigest(), "state": "queued"}
 
+    def page(self, name: str, after: int, limit: int) -> dict[str, object]:
+        rows = [row for row in self.rows if (row["state"] == "dead") == (name == "dead_letters")]
+        found = [row for row in rows if row["id"] > after][:limit]  # type: ignore[operator]
+        states = ("pending", "inflight", "retry", "dead")
+        totals = {state: sum(row["state"] == state for row in self.rows) for state in states}
+        return {
+            name: found,
+            "next_after": found[-1]["id"] if len(found) == limit else None,
+            "totals": {**totals, "waiting_bytes": 1234},
+            "min_receipts": 2,
+            "receipts_needed": max(1, min(2, self.connected)),
+            "peers_linked": self.connected,
+        }
+
+    def settle(self, hashes: list[str], state: str | None) -> int:
+        """Dead letters get another state, or go."""
+        dead = [row for row in self.rows if row["state"] == "dead" and (not hashes or row["hash"] in hashes)]
+        self.rows = [{**row, "state": state} if row in dead else row for row in self.rows if state or row not in dead]
+        return len(dead)
+
+    def settle_one(self, digits: str, state: str | None, word: str) -> tuple[int, dict[str, object]]:
+        if not self.settle([digits], state):
+            return 404, error("not_found", f"the transaction {digits} is no dead letter: it is not here")
+        return 200, {word: 1}
+
+    def delivery(self, digits: str) -> dict[str, object]:
+        told = self.deliveries.get(digits)
+        found = {"state": "delivered"} if not told else told.pop(0) if len(told) > 1 else told[0]
+        return {"hash": digits, "receipts": None, "receipts_needed": 2, "attempts": 1, "reason": "", **found}
+
     def accept_batch(self, body: bytes) -> tuple[int, dict[str, object]]:
         accepted: list[object] = []
+        known: list[object] = []
         rejected: list[dict[str, object]] = []
         for number, line in enumerate(body.splitlines(), start=1):
-            status, answer = self.accept(b64decode(json.loads(line)["payload_b64"]))
+            payload = b64decode(json.loads(line)["payload_b64"])
+            is_known = payload in self.payloads
+            status, answer = self.accept(payload)
             if status == 429:
-                return status, {**answer, "accepted": accepted, "rejected": rejected}
+                return status, {**answer, "accepted": accepted, "known": known, "rejected": rejected, "next_line": number}
             if status == 202:
                 accepted.append(answer["hash"])
+                known += [answer["hash"]] if is_known else []
             else:
                 rejected.append({"line": number, "error": answer["error"]["message"]})  # type: ignore[index]
-        return 200, {"accepted": accepted, "rejected": rejected}
+        return 200, {"accepted": accepted, "known": known, "rejected": rejected}
 
 
 def error(code: str, message: str) -> dict[str, object]:
@@ -168,10 +208,8 @@ class _Handler(BaseHTTPRequestHandler):
         path, query = self._begin()
         if not self._is_allowed():
             return
-        if path == "/status":
-            self._answer(200, STATUS)
-        elif path == "/peers":
-            self._answer(200, {"peers": self.api.peers})
+        if (found := self._state_of(path, query)) is not None:
+            self._answer(200, found)
         elif path == "/transactions":
             entries = self.api.lines(int(query["after"]), int(query["limit"]))
             body = "".join(json.dumps(line) + "\n" for line in entries).encode()
@@ -186,11 +224,39 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer_payload(path.rpartition("/")[2])
 
+    def _state_of(self, path: str, query: dict[str, str]) -> dict[str, object] | None:
+        if path == "/status":
+            return {**STATUS, "peers": {**STATUS["peers"], "connected": self.api.connected}}  # type: ignore[dict-item]
+        if path == "/peers":
+            return {"peers": self.api.peers}
+        if path in ("/queue", "/dead-letters"):
+            return self.api.page(path[1:].replace("-", "_"), int(query["after"]), int(query["limit"]))
+        return None
+
     def do_POST(self) -> None:
         path, _ = self._begin()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if self._is_allowed():
+        if not self._is_allowed():
+            return
+        if path.endswith("/retry"):
+            digits = path.split("/")[2]
+            if digits == "retry":
+                self._answer(200, {"retried": self.api.settle([], "retry")})
+            else:
+                self._answer(*self.api.settle_one(digits, "retry", "retried"))
+        elif path == "/transactions/delivery":
+            self._answer(200, {"deliveries": [self.api.delivery(digits) for digits in json.loads(body)["hashes"]]})
+        else:
             self._answer(*(self.api.accept_batch(body) if path.endswith("batch") else self.api.accept(body)))
+
+    def do_DELETE(self) -> None:
+        path, _ = self._begin()
+        if not self._is_allowed():
+            return
+        if path == "/dead-letters":
+            self._answer(200, {"dropped": self.api.settle([], None)})
+        else:
+            self._answer(*self.api.settle_one(path.split("/")[2], None, "dropped"))
 
     def log_message(self, format: str, *args: object) -> None:
         """Be quiet."""

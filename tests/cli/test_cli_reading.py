@@ -8,6 +8,8 @@ import subprocess
 import sys
 from hashlib import sha256
 
+import pytest
+
 from sorcha_peer_core.cli import run_command_line
 
 
@@ -48,7 +50,8 @@ def test_tail_says_which_places_are_gone(api, command, data_dir):
     assert outcome.err == "note: the places 2 to 3 of the log are gone: their retention is over\n"
 
 
-def test_a_followed_tail_that_ends_says_where_to_go_on(api, command, data_dir):
+def test_a_followed_tail_that_ends_says_where_to_go_on(api, command, data_dir, monkeypatch):
+    monkeypatch.setattr(sys.modules["sorcha_peer_core.cli.tail"], "PATIENCE_S", 0.0)
     api.payloads = [b"a", b"b"]
 
     outcome = command("tail", "--data-dir", data_dir, "--follow", "--json")
@@ -140,6 +143,24 @@ def test_status_gives_programs_the_whole_object(command, data_dir):
     outcome = command("status", "--data-dir", data_dir, "--json")
 
     assert json.loads(outcome.out)["transactions"] == {"stored": 1234, "delivered": 1234, "last_seq": 1300}
+
+
+def test_status_shows_the_states_of_the_queue_and_what_it_needs(command, data_dir):
+    lines = [" ".join(line.split()) for line in command("status", "--data-dir", data_dir).out.splitlines()]
+
+    assert "queue 1 not released, 2 awaiting receipts, 3 to be offered again, 4 dead; 1.2 KiB wait" in lines
+    assert "receipts needed of 2 peers" in lines
+
+
+@pytest.mark.parametrize(
+    ("linked", "says"), [(0, "needed of 2 peers, none is linked"), (1, "needed of 2 peers; now of 1, no more are linked")]
+)
+def test_status_says_when_fewer_receipts_are_enough(api, command, data_dir, linked, says):
+    api.connected = linked
+
+    lines = [" ".join(line.split()) for line in command("status", "--data-dir", data_dir).out.splitlines()]
+
+    assert f"receipts {says}" in lines
 
 
 def test_peers_shows_a_row_for_each(command, data_dir):

@@ -11,6 +11,8 @@ import pytest
 
 from sorcha_peer_core.cli.payloads import Sourced
 from sorcha_peer_core.cli.submit import MAX_BATCH_BYTES, batches_of
+from sorcha_peer_core.client import NodeClient, find_node
+from sorcha_peer_core.errors import NodeUnreachable
 
 
 def hash_of(payload: bytes) -> str:
@@ -132,8 +134,6 @@ def test_a_missing_file_is_wrong_usage_and_named(command, data_dir):
 
 
 def test_register_and_content_type_go_along(api, command, data_dir, tmp_path, monkeypatch):
-    from sorcha_peer_core.cli.client import NodeClient
-
     seen = {}
     monkeypatch.setattr(NodeClient, "submit", lambda self, *given: seen.update(given=given) or {"hash": "h", "state": "queued"})
     (tmp_path / "a").write_bytes(b"x")
@@ -151,9 +151,112 @@ def test_a_batch_is_bounded_in_count_and_bytes_and_a_large_payload_goes_alone():
     assert [[len(item.payload) for item in batch] for batch in batches] == [[10], [MAX_BATCH_BYTES], [20, 30], [40]]
 
 
-def test_the_batch_request_carries_one_json_object_a_line(api, data_dir):
-    from sorcha_peer_core.cli.client import NodeClient, find_node
+def test_wait_returns_when_all_are_delivered(api, command, data_dir, tmp_path):
+    (tmp_path / "a").write_text("one\ntwo\n")
+    api.deliveries[hash_of(b"two")] = [{"state": "queued"}, {"state": "sending", "receipts": 1}, {"state": "delivered"}]
 
+    outcome = command("submit", "--data-dir", data_dir, "--lines", "--wait", "a")
+
+    assert outcome == (0, f"{hash_of(b'one')}\n{hash_of(b'two')}\n", "")
+    assert api.deliveries[hash_of(b"two")] == [{"state": "delivered"}]
+
+
+def test_wait_that_is_over_names_what_is_missing_and_why(api, command, data_dir, tmp_path):
+    (tmp_path / "a").write_text("one\ntwo\nthree\n")
+    api.connected = 0
+    api.deliveries[hash_of(b"one")] = [{"state": "queued"}]
+    api.deliveries[hash_of(b"two")] = [{"state": "sending", "receipts": 1}]
+
+    outcome = command("submit", "--data-dir", data_dir, "--lines", "--wait", "--timeout", "0", "a")
+
+    assert outcome.status == 1
+    assert len(outcome.out.splitlines()) == 3
+    assert outcome.err == (
+        f"sorcha-peer: 2 of 3 not delivered after 0 s: no peer is linked; {hash_of(b'one')} is not released yet; "
+        f"{hash_of(b'two')} has 1 of 2 receipts; the node keeps trying (sorcha-peer queue)\n"
+    )
+
+
+def test_wait_ends_early_for_what_was_given_up(api, command, data_dir, tmp_path):
+    (tmp_path / "a").write_bytes(b"one")
+    api.deliveries[hash_of(b"one")] = [{"state": "dead", "reason": "no peer takes it"}]
+
+    outcome = command("submit", "--data-dir", data_dir, "--wait", "a")
+
+    assert outcome.status == 1
+    assert outcome.err == (
+        f"sorcha-peer: 1 of 1 will not be delivered: {hash_of(b'one')} was given up: no peer takes it "
+        "(sorcha-peer dead-letters)\n"
+    )
+
+
+def test_what_dies_in_the_last_moment_of_a_wait_is_said_too(api, command, data_dir, tmp_path):
+    (tmp_path / "a").write_bytes(b"one")
+    api.deliveries[hash_of(b"one")] = [{"state": "sending"}, {"state": "dead", "reason": "too old"}]
+
+    outcome = command("submit", "--data-dir", data_dir, "--wait", "--timeout", "0", "a")
+
+    assert "was given up: too old" in outcome.err
+
+
+def test_what_was_refused_is_said_beside_what_was_waited_for(api, command, data_dir, tmp_path):
+    (tmp_path / "empty").touch()
+    (tmp_path / "a").write_bytes(b"one")
+    api.deliveries[hash_of(b"one")] = [{"state": "sending", "receipts": 0}]
+
+    outcome = command("submit", "--data-dir", data_dir, "--wait", "--timeout", "0", "a", "empty")
+
+    assert "1 of 2 transactions were refused: empty: the transaction is empty" in outcome.err
+    assert "has 0 of 2 receipts" in outcome.err
+
+
+def test_thousands_are_waited_for_in_few_requests(api, command, data_dir, tmp_path):
+    (tmp_path / "a").write_text("".join(f"line {number}\n" for number in range(1100)))
+
+    command("submit", "--data-dir", data_dir, "--lines", "--wait", "a")
+
+    assert api.requests.count("POST /manage/v1/transactions/delivery") == 3
+
+
+def test_a_node_that_restarts_meanwhile_is_waited_for(api, command, data_dir, tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(b"one")
+    asked, real = [], NodeClient.deliveries
+
+    def deliveries(self, hashes, wait_s=0.0):
+        asked.append(wait_s)
+        if len(asked) < 3:
+            raise NodeUnreachable("no node answers")
+        return real(self, hashes, wait_s)
+
+    monkeypatch.setattr(NodeClient, "deliveries", deliveries)
+    monkeypatch.setattr("sorcha_peer_core.cli.delivery._PAUSE_S", 0.0)
+
+    assert command("submit", "--data-dir", data_dir, "--wait", "a").status == 0
+    assert len(asked) == 3
+
+
+def test_a_node_that_stays_away_is_said_when_the_time_is_over(api, command, data_dir, tmp_path, monkeypatch):
+    def deliveries(self, hashes, wait_s=0.0):
+        raise NodeUnreachable("no node answers")
+
+    (tmp_path / "a").write_bytes(b"one")
+    monkeypatch.setattr(NodeClient, "deliveries", deliveries)
+
+    outcome = command("submit", "--data-dir", data_dir, "--wait", "--timeout", "0", "a")
+
+    assert outcome == (1, f"{hash_of(b'one')}\n", "sorcha-peer: no node answers\n")
+
+
+def test_a_timeout_without_wait_is_wrong_usage(command, data_dir, tmp_path):
+    (tmp_path / "a").touch()
+
+    outcome = command("submit", "--data-dir", data_dir, "--timeout", "3", "a")
+
+    assert outcome.status == 2
+    assert "--timeout S needs --wait" in outcome.err
+
+
+def test_the_batch_request_carries_one_json_object_a_line(api, data_dir):
     answer = NodeClient(*find_node(data_dir, None, None)).submit_batch([b"a", b"", b"b"])
 
     assert answer.accepted == [hash_of(b"a"), hash_of(b"b")]

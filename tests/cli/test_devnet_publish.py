@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sorcha_peer_core.cli.client import Batched, Refused
 from sorcha_peer_core.cli.devnet_measure import Watch
 from sorcha_peer_core.cli.devnet_publish import Publisher, distinct
 from sorcha_peer_core.cli.payloads import Sourced
+from sorcha_peer_core.client import Batched, Refused
 from sorcha_peer_core.errors import NodeUnreachable, PeerError
 
 

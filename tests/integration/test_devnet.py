@@ -13,9 +13,9 @@ import psutil
 import pytest
 from devnet_commands import COMMAND, SHARED_DATA, node_processes_of, report_of, run_command, write_lines
 
-from sorcha_peer_core.cli.client import NodeClient, find_node
 from sorcha_peer_core.cli.cluster import Cluster, wait_until
 from sorcha_peer_core.cli.payloads import Form, read_payloads
+from sorcha_peer_core.client import NodeClient, find_node
 from sorcha_peer_core.errors import NodeUnreachable
 
 needs_shared_data = pytest.mark.skipif(

@@ -59,6 +59,12 @@ ALL = [
         "the node tells others to find it at no address: it can only dial; why",
     ),
     (e.ReachabilityChanged("public", "why"), logging.INFO, "the reachability of the node is public: why"),
+    (
+        e.DeadLetter(HASH, "no peer takes it"),
+        logging.WARNING,
+        "gave up on submission 00000000: no peer takes it; sorcha-peer dead-letters shows what can be done",
+    ),
+    (e.QueueFull("9 wait"), logging.WARNING, "submissions are refused: 9 wait"),
     (e.StoreFailed("the disk is full"), logging.WARNING, "the store failed: the disk is full"),
     (
         e.PartitionSuspected("of 20 live peers 9 are left"),

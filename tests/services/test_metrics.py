@@ -10,12 +10,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from service_parts import wait_until
 
 from sorcha_peer_core.interfaces.service import Traffic
+from sorcha_peer_core.model.ids import tx_hash_of
 from sorcha_peer_core.services.metrics import Metrics, NodeReading
 
 STATUS = SimpleNamespace(
     peers_known=7,
     peers_active=3,
     queue_pending=11,
+    queue_inflight=12,
+    queue_retry=13,
+    queue_dead=14,
+    queue_waiting_bytes=1500,
     state="degraded",
     last_discovery_at=1_800_000_000,
     links_by_direction={("grpcstream", "outbound"): 2, ("grpc", "inbound"): 1},
@@ -42,6 +47,7 @@ def metrics():
             events=lambda: {"PeerLinked": 4},
             connection_errors=lambda: {("grpc", "LinkTimeout"): 2},
             dropped=lambda: {"send queue full": 5},
+            refused=lambda: {"queue_full": 8},
         )
     )
 
@@ -52,7 +58,12 @@ def test_every_number_stands_under_its_name(metrics):
     expected = {
         "sorcha_peer_count": 7,
         "sorcha_peer_count_active": 3,
-        "sorcha_transaction_queue_size": 11,
+        "sorcha_transaction_queue_size|state=pending": 11,
+        "sorcha_transaction_queue_size|state=inflight": 12,
+        "sorcha_transaction_queue_size|state=retry": 13,
+        "sorcha_transaction_queue_size|state=dead": 14,
+        "sorcha_transaction_queue_bytes": 1500,
+        "sorcha_submissions_refused_total|reason=queue_full": 8,
         "sorcha_peer_service_status": 1,
         "sorcha_last_successful_discovery_timestamp_seconds": 1_800_000_000,
         "sorcha_links|direction=outbound|transport=grpcstream": 2,
@@ -105,6 +116,8 @@ CONTRACT = [
     "dropped_total",
     "bandwidth_sent_bytes_total",
     "bandwidth_received_bytes_total",
+    "dead_letters_total",
+    "receipts_total",
 ]
 
 
@@ -118,3 +131,14 @@ def test_a_node_has_all_the_metrics_that_were_promised(tmp_path):
 
     village.stop()
     assert {f"sorcha_{name}" for name in CONTRACT} <= names
+
+
+def test_a_dead_letter_is_an_event_that_is_counted(tmp_path):
+    village = Village(tmp_path)
+    node = village.node(1)
+
+    node._assembled.outbox.on_dead(tx_hash_of(b"a"), "no peer takes it")
+
+    found = read(node.metrics_text())
+    village.stop()
+    assert (found["sorcha_dead_letters_total"], found["sorcha_events_total|kind=DeadLetter"]) == (1, 1)
