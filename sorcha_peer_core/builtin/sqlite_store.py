@@ -13,7 +13,9 @@ from peewee import Table
 
 from sorcha_peer_core.builtin.sqlite_file import SqliteFile, sqlite_path
 from sorcha_peer_core.builtin.sqlite_peers import SqlitePeers
+from sorcha_peer_core.builtin.sqlite_schema import set_meta
 from sorcha_peer_core.model.ids import TxHash, peer_id_of
+from sorcha_peer_core.model.mending import Mended
 from sorcha_peer_core.model.messages import Created
 from sorcha_peer_core.model.transaction import Arrival, LogEntry, Queued, Submission, Transaction
 from sorcha_peer_core.wire.codec import decode_header
@@ -43,6 +45,8 @@ _PUT = (
 _COUNT_LOG = "SELECT count(*), coalesce(max(seq), 0) FROM transactions"
 _COUNT_QUEUE = "SELECT count(*), coalesce(sum(size), 0) FROM transaction_queue"
 _QUEUE = Table("transaction_queue")
+_PROBE = "probe"
+_PROBE_BYTES = 256 * 1024
 
 _AT_ONCE = 500
 """Most values in one IN list."""
@@ -80,6 +84,19 @@ class SqliteStore(SqlitePeers):
     def close(self) -> None:
         """Disconnect. Idempotent."""
         self._file.close()
+
+    def probe(self) -> None:
+        """Commit some 256 KiB and take them back."""
+        with self._file.commit("be written") as connection:
+            set_meta(connection, _PROBE, bytes(_PROBE_BYTES))
+        with self._file.commit("be written") as connection:
+            connection.execute("DELETE FROM meta WHERE key = ?", (_PROBE,))
+
+    def mend(self) -> Mended:
+        """Put the damaged file aside and go on in a new one, with what can be read."""
+        mended = self._file.mend()
+        self.open()
+        return mended
 
     def append(self, arrivals: Sequence[Arrival]) -> list[int]:
         """Put new arrivals at the end of the log and take own ones out of the outbox, in one commit."""
