@@ -1,0 +1,321 @@
+"""After damage: the file is put aside, and what can still be read of it goes into a new one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sorcha_peer_core.builtin.sqlite_schema import PEER_TABLE_SECRET, migrate
+from sorcha_peer_core.errors import StoreError
+from sorcha_peer_core.model.mending import Mended
+
+_DRAFT = ".new"
+_READY = ".mended"
+"""Between the two renames of ``begin_anew`` the whole store is in this file."""
+_SIDE_FILES = ("-wal", "-shm")
+_NOT_TAKEN_OVER = frozenset({"meta", "sync_cursors"})
+"""The log has a new epoch; and what others' logs have has to be compared with what is here now, from their beginning."""
+_META = (PEER_TABLE_SECRET, "anchors")
+_FIRST = ("transaction_queue", "peers")
+"""What nobody else has."""
+_MOST_STEPS = 40
+_MOST_SINGLE = 100_000
+"""Rows that are looked for one by one where a page is gone."""
+_MOST_S = 60.0
+"""For one table; what is not reached by then is left to the other nodes. A node that is mending stores nothing."""
+_COMMIT_ROWS = 2000
+
+
+class Salvaged(NamedTuple):
+    """What one damaged file gave."""
+
+    rows: dict[str, int]
+    lost_submissions: tuple[str, ...]
+    unread: str
+
+
+def put_aside(path: str, now_s: float) -> str:
+    """Rename a file, and the journal that belongs to it, so that its name says when.
+
+    Returns that name; empty when there is no file.
+    """
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_s))
+    aside = f"{path}.damaged-{stamp}"
+    number = 1
+    while os.path.exists(aside):
+        number += 1
+        aside = f"{path}.damaged-{stamp}-{number}"
+    try:
+        os.replace(path, aside)
+    except FileNotFoundError:
+        return ""
+    with suppress(FileNotFoundError):
+        if os.stat(f"{path}-wal").st_size:
+            os.replace(f"{path}-wal", f"{aside}-wal")
+    with suppress(FileNotFoundError):
+        # Only a copy of what the journal says, and of no use to another process.
+        os.unlink(f"{path}-shm")
+    return aside
+
+
+def adopt(path: str) -> None:
+    """If there is no file at ``path``: one that was mended, but not put there before the process ended."""
+    # What is left of the journal is the old file's, or nothing at all: it must not be played into the new one.
+    if not os.path.exists(path) and os.path.exists(path + _READY):
+        _remove_beside(path)
+        os.replace(path + _READY, path)
+
+
+def begin_anew(path: str) -> Mended:
+    """Put the closed file ``path`` aside, and make a new one from what can be read of it.
+
+    Raises:
+        StoreError: the new one could not be written; the old one is where it was.
+    """
+    draft = _empty_draft(path)
+    try:
+        with _said(path):
+            with closing(_connect(draft)) as target:
+                target.execute("BEGIN IMMEDIATE")
+                migrate(target, draft)
+                target.execute("COMMIT")
+                salvaged = _salvage(path, target)
+            os.replace(draft, path + _READY)
+            aside = put_aside(path, time.time())
+            adopt(path)
+    except BaseException:
+        _remove(draft)
+        raise
+    rows = salvaged.rows
+    lost = salvaged.lost_submissions
+    return Mended(aside, rows.get("transaction_queue", 0), rows.get("transactions", 0), lost, salvaged.unread, is_new_log=True)
+
+
+def write_out(connection: sqlite3.Connection, path: str, close: Callable[[], None]) -> Mended:
+    """Write the whole of an open database to the place where its file was; nothing is lost. ``close`` closes the old one.
+
+    Somebody else's file that lies there now is put aside.
+    """
+    draft = _empty_draft(path)
+    try:
+        with _said(path):
+            with closing(_connect(draft)) as target:
+                connection.backup(target)
+                (submissions,) = target.execute("SELECT count(*) FROM transaction_queue").fetchone()
+                (transactions,) = target.execute("SELECT count(*) FROM transactions").fetchone()
+            close()
+            # This journal is the old connection's, and in the draft already.
+            _remove_beside(path)
+            aside = put_aside(path, time.time())
+            os.replace(draft, path)
+    except BaseException:
+        _remove(draft)
+        raise
+    return Mended(aside, submissions, transactions, (), "", is_new_log=False)
+
+
+def _salvage(path: str, target: sqlite3.Connection) -> Salvaged:
+    rows: dict[str, int] = {}
+    unread: list[str] = []
+    try:
+        source = _connect_reading(path)
+    except sqlite3.Error as error:
+        return Salvaged(rows, (), f"anything ({error})")
+    with closing(source):
+        _copy_meta(source, target)
+        for table in _tables(target):
+            taken, problem = _copy_table(source, target, table)
+            rows[table] = taken
+            if problem:
+                unread.append(problem)
+        lost = _drop_hollow(target)
+    rows["transaction_queue"] -= len(lost)
+    return Salvaged(rows, lost, "; ".join(unread))
+
+
+def _copy_meta(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    for key in _META:
+        with suppress(sqlite3.Error):
+            for (value,) in source.execute("SELECT value FROM meta WHERE key = ?", (key,)):
+                target.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+
+
+def _tables(target: sqlite3.Connection) -> list[str]:
+    found = {name for (name,) in target.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    others = sorted(name for name in found - _NOT_TAKEN_OVER - set(_FIRST) if not name.startswith("sqlite_"))
+    return [*_FIRST, *others]
+
+
+def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> tuple[int, str]:
+    """Returns how many rows were taken over, and what could not be read, in words."""
+    try:
+        theirs = _columns(source, table)
+    except sqlite3.Error as error:
+        return 0, f"the table {table} ({error})"
+    if not theirs:
+        # An older schema did not have it.
+        return 0, ""
+    columns = [name for name in _columns(target, table) if name in theirs]
+    insert = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    reading = _Reading(source, table, columns)
+    taken = bad = 0
+    target.execute("BEGIN IMMEDIATE")
+    for row in reading:
+        if not _is_sound(table, dict(zip(columns, row, strict=True))):
+            bad += 1
+            continue
+        try:
+            taken += target.execute(insert, row).rowcount
+        except (sqlite3.IntegrityError, OverflowError):
+            bad += 1
+        if taken % _COMMIT_ROWS == 0 and taken:
+            target.execute("COMMIT")
+            target.execute("BEGIN IMMEDIATE")
+    target.execute("COMMIT")
+    parts = [f"{bad} rows of {table} that are not what they were"] if bad else []
+    parts += [f"a part of the table {table} ({reading.problem})"] if reading.problem else []
+    return taken, "; ".join(parts)
+
+
+class _Reading:
+    """The rows of a table of which pages are gone: where one cannot be read, the next that can is looked for."""
+
+    def __init__(self, source: sqlite3.Connection, table: str, columns: list[str]) -> None:
+        self._source = source
+        self._from = f"SELECT {', '.join(columns)}, rowid FROM {table} NOT INDEXED"
+        self._table = table
+        self._until_s = time.monotonic() + _MOST_S
+        self.problem = ""
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        last = 0
+        while True:
+            try:
+                for row in self._source.execute(f"{self._from} WHERE rowid > ? ORDER BY rowid", (last,)):
+                    last = row[-1]
+                    yield row[:-1]
+                    if time.monotonic() > self._until_s:
+                        self.problem = "it takes too long"
+                        return
+            except sqlite3.Error as error:
+                self.problem = str(error)
+            else:
+                return
+            following = self._next_readable(last)
+            for rowid in range(last + 1, min(following, last + _MOST_SINGLE)):
+                yield from self._single(rowid)
+            if following > self._last_possible():
+                return
+            last = following - 1
+
+    def _next_readable(self, last: int) -> int:
+        """From where on rows can be read again; the gap may be up to twice as large as what is gone."""
+        for doublings in range(_MOST_STEPS):
+            start = last + 1 + (1 << doublings)
+            if start > self._last_possible():
+                return start
+            with suppress(sqlite3.Error):
+                self._source.execute(f"{self._from} WHERE rowid >= ? ORDER BY rowid LIMIT 1", (start,)).fetchall()
+                return start
+        return start
+
+    def _single(self, rowid: int) -> Iterator[tuple[Any, ...]]:
+        with suppress(sqlite3.Error):
+            for row in self._source.execute(f"{self._from} WHERE rowid = ?", (rowid,)).fetchall():
+                yield row[:-1]
+
+    def _last_possible(self) -> int:
+        try:
+            row = self._source.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (self._table,)).fetchone()
+        except sqlite3.Error:
+            row = None
+        return row[0] if row and isinstance(row[0], int) else _MOST_SINGLE
+
+
+def _is_sound(table: str, row: dict[str, Any]) -> bool:
+    """Whether a payload is still the one that the hash beside it names. A payload that is kept elsewhere is empty here."""
+    if table == "transactions" and row.get("payload"):
+        return _hashes_to(row["payload"], row["tx_hash"])
+    if table == "transaction_queue" and row.get("tx_data"):
+        return isinstance(row["tx_hash"], str) and _hashes_to(row["tx_data"], row["tx_hash"])
+    return True
+
+
+def _hashes_to(payload: object, tx_hash: object) -> bool:
+    if not isinstance(payload, bytes):
+        return False
+    digest = hashlib.sha256(payload)
+    return tx_hash in (digest.digest(), digest.hexdigest())
+
+
+def _drop_hollow(target: sqlite3.Connection) -> tuple[str, ...]:
+    """Take submissions out whose payload was in a part of the log that is gone; returns their hashes."""
+    target.execute("BEGIN IMMEDIATE")
+    there = {tx_hash.hex() for (tx_hash,) in target.execute("SELECT tx_hash FROM transactions WHERE length(payload) > 0")}
+    hollow = [
+        name for (name,) in target.execute("SELECT tx_hash FROM transaction_queue WHERE length(tx_data) = 0") if name not in there
+    ]
+    target.executemany("DELETE FROM transaction_queue WHERE tx_hash = ?", [(name,) for name in hollow])
+    target.execute("COMMIT")
+    return tuple(hollow)
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA page_size = 8192")
+    return connection
+
+
+def _connect_reading(path: str) -> sqlite3.Connection:
+    # Only to read: what is put aside stays as it was found, with its journal.
+    source = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        source.close()
+        raise
+    return source
+
+
+def _empty_draft(path: str) -> str:
+    _remove(path + _DRAFT)
+    return path + _DRAFT
+
+
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    _remove_beside(path)
+
+
+def _remove_beside(path: str) -> None:
+    for suffix in _SIDE_FILES:
+        with suppress(FileNotFoundError):
+            os.unlink(path + suffix)
+
+
+class _said:  # noqa: N801 - used as a function
+    """Errors of the block in a sentence."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, sqlite3.Error | OSError):
+            raise StoreError(
+                f"the store {self._path} could not be mended: {error}; free some space on its disk, if it is that. "
+                "Until then it is tried again, and everything is left as it is"
+            ) from error
