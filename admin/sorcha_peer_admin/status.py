@@ -67,6 +67,7 @@ def status_json(status: NodeStatus, max_transaction_bytes: int) -> dict[str, Any
         },
         "last_discovery": status.last_discovery_at,
         "partition": status.partition,
+        "warnings": list(status.warnings),
         "limits": {"max_transaction_bytes": max_transaction_bytes},
     }
 

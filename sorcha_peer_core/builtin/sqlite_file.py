@@ -111,9 +111,7 @@ class SqliteFile:
     def commit(self, what: str, durable: bool = False) -> Iterator[sqlite3.Connection]:
         """One transaction around the block: all of it is kept, or nothing. ``durable`` outlives a power failure too."""
         with self.reading(what) as connection:
-            changed = self._place.changed() if self._place else ""
-            if changed:
-                raise StoreDamaged(f"{changed} was deleted or replaced while the node used it")
+            self.check_place()
             self._set_durable(connection, durable)
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -137,6 +135,12 @@ class SqliteFile:
         """All rows of a query built with peewee."""
         with self.reading(what):
             return list(query.tuples().execute(self._database))
+
+    def check_place(self) -> None:
+        """Raises StoreDamaged when the open files are no longer those at their paths."""
+        changed = self._place.changed() if self._place and self._connection is not None else ""
+        if changed:
+            raise StoreDamaged(f"{changed} was deleted or replaced while the node used it")
 
     def mend(self) -> Mended:
         """Go on in a new file; it is closed afterwards. What was deleted while it was open is still whole.

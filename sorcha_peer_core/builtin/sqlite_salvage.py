@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sorcha_peer_core.builtin.sqlite_schema import PEER_TABLE_SECRET, migrate
-from sorcha_peer_core.errors import StoreError
+from sorcha_peer_core.errors import PeerError, StoreError
 from sorcha_peer_core.model.mending import Mended
+from sorcha_peer_core.wire.codec import decode_header
 
 _DRAFT = ".new"
 _READY = ".mended"
@@ -240,11 +241,18 @@ class _Reading:
 
 def _is_sound(table: str, row: dict[str, Any]) -> bool:
     """Whether a payload is still the one that the hash beside it names. A payload that is kept elsewhere is empty here."""
-    if table == "transactions" and row.get("payload"):
-        return _hashes_to(row["payload"], row["tx_hash"])
+    if table == "transactions":
+        return _is_envelope(row) and (not row["payload"] or _hashes_to(row["payload"], row["tx_hash"]))
     if table == "transaction_queue" and row.get("tx_data"):
         return isinstance(row["tx_hash"], str) and _hashes_to(row["tx_data"], row["tx_hash"])
     return True
+
+
+def _is_envelope(row: dict[str, Any]) -> bool:
+    try:
+        return not row["header"] or decode_header(row["header"]).payload_hash == row["tx_hash"]
+    except (PeerError, TypeError):
+        return False
 
 
 def _hashes_to(payload: object, tx_hash: object) -> bool:

@@ -85,6 +85,10 @@ class SqliteStore(SqlitePeers):
         """Disconnect. Idempotent."""
         self._file.close()
 
+    def check(self) -> None:
+        """Whether the files were deleted or replaced."""
+        self._file.check_place()
+
     def probe(self) -> None:
         """Commit some 256 KiB and take them back."""
         with self._file.commit("be written") as connection:

@@ -60,6 +60,8 @@ def rows_of(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "last discovery", moment_text(state["last_discovery"])
     if state["partition"]:
         yield "warning", "the network seems to be split"
+    for warning in state.get("warnings", ()):
+        yield "warning", warning
 
 
 def _address_rows(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -183,6 +183,9 @@ class Store(TransactionStore, Outbox, PeerStore, Protocol):
 class MendingStore(Protocol):
     """What a store can do besides, if it can: go on after damage."""
 
+    def check(self) -> None:
+        """Cheap: raises StoreDamaged when what is open is no longer where it should be."""
+
     def probe(self) -> None:
         """Commit a little and take it back: raises the StoreError that keeps the store from being written."""
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from sorcha_peer_core.services.native import NativeThread
     from sorcha_peer_core.services.pace import Pace
     from sorcha_peer_core.services.peer_link import PeerLink
+    from sorcha_peer_core.services.store_care import StoreCare
     from sorcha_peer_core.services.supervisor import Supervisor
     from sorcha_peer_core.services.tls.modes import Protection
 
@@ -61,6 +62,7 @@ class Ground:
     protection: Protection
     store: Store
     store_thread: NativeThread
+    care: StoreCare
     crypto_thread: NativeThread
     pace: Pace
     supervisor: Supervisor

@@ -64,6 +64,7 @@ class Report:
             partition=parts.driver.core.reconciling.is_partition_suspected,
             addresses=tuple(parts.address.service.views()),
             address_findings=parts.address.service.findings(),
+            warnings=tuple(self.warnings()),
         )
 
     def _traffic(self) -> Traffic:
@@ -91,9 +92,14 @@ class Report:
     def flaws(self) -> list[str]:
         """What keeps the node from doing its work, in words."""
         flaws = [f"the greenlet {name} failed" for name in self._parts.ground.supervisor.failed]
-        if self._parts.storage.failure:
-            flaws.append(f"the store cannot be written: {self._parts.storage.failure}")
+        failure = self._parts.storage.failure or self._parts.ground.care.failure
+        if failure:
+            flaws.append(f"the store cannot be written: {failure}")
         return flaws
+
+    def warnings(self) -> list[str]:
+        """What somebody should look at: what is wrong now, and what damage was mended since the process began."""
+        return [*self.flaws(), *(f"the store was damaged and mended: {notice}" for notice in self._parts.ground.care.notices)]
 
     @property
     def broken(self) -> bool:
@@ -107,6 +113,7 @@ class Report:
             "dedup_bloom_fill_ratio": parts.filter.fill_ratio,
             "network_partition_detected": parts.driver.core.reconciling.is_partition_suspected,
             "fetching": parts.driver.core.fetching,
+            "store_failing": bool(parts.storage.failure or parts.ground.care.failure),
             "local_slowness": parts.driver.core.slowness,
             "local_stretch": parts.ground.pace.stretch,
             "storage_queue": parts.storage.waiting,
@@ -119,6 +126,7 @@ class Report:
         return {
             "gossip_rounds": core.gossip_rounds,
             "sync_recovered": core.counters.synced,
+            "store_operations_put_aside": self._parts.storage.put_aside,
             "digests_refused": core.reconciling.refused,
             "transactions_rejected": core.counters.rejected,
             "chunks_refused": core.swarms.refused,

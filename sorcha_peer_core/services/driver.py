@@ -35,6 +35,10 @@ _BACKLOG_BYTES = 16 * 1024 * 1024
 """Received and not yet stored; beyond it the links are not read (back-pressure)."""
 
 
+_FAILING_BACKLOG_BYTES = 128 * 1024 * 1024
+"""The same while the store cannot be written: for some time a node without a disk relays all the same."""
+
+
 class Outlet(Protocol):
     """Where frames for one linked peer go."""
 
@@ -281,7 +285,9 @@ class Driver:
     def _on_carried_out(self, done: Done) -> None:
         now = time.monotonic()
         self.core.stored([arrival.transaction.hash for arrival in done.stored], now)
-        for arrival in done.stored:
+        for aside in done.put_aside:
+            self.core.not_stored(aside.transaction.hash, now)
+        for arrival in (*done.stored, *done.put_aside):
             self.own_in_flight -= arrival.own
             self._release(len(arrival.transaction.payload))
         for answer in done.answers:
@@ -309,13 +315,17 @@ class Driver:
 
     def _hold(self, size: int) -> None:
         self._backlog_bytes += size
-        if self._backlog_bytes > _BACKLOG_BYTES:
+        if self._backlog_bytes > self._most_backlog_bytes:
             self._room.clear()
 
     def _release(self, size: int) -> None:
         self._backlog_bytes -= size
-        if self._backlog_bytes <= _BACKLOG_BYTES:
+        if self._backlog_bytes <= self._most_backlog_bytes:
             self._room.set()
+
+    @property
+    def _most_backlog_bytes(self) -> int:
+        return _FAILING_BACKLOG_BYTES if self._storage is not None and self._storage.failure else _BACKLOG_BYTES
 
 
 _ASIDE = frozenset({m.Peers, m.PeersRequest, m.Goodbye, m.DialBack, m.DialledBack})
