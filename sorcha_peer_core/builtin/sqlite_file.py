@@ -8,13 +8,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import peewee
 
+from sorcha_peer_core.builtin.sql_database import MetaValue, SqlConnection
 from sorcha_peer_core.builtin.sqlite_place import Claim, Place, is_disk_full, is_empty, is_text
 from sorcha_peer_core.builtin.sqlite_salvage import adopt, begin_anew, write_out
-from sorcha_peer_core.builtin.sqlite_schema import migrate
+from sorcha_peer_core.builtin.sqlite_schema import meta, migrate, set_meta
 from sorcha_peer_core.errors import ConfigError, RowRefused, StoreBroken, StoreDamaged, StoreError
 from sorcha_peer_core.model.mending import Mended
 
@@ -75,6 +75,11 @@ class SqliteFile:
         self._claim = Claim(path) if path != IN_MEMORY else None
         self._place = Place(path) if path != IN_MEMORY else None
 
+    @property
+    def place(self) -> str:
+        """How sentences for people call it."""
+        return self.path
+
     def open(self) -> int:
         """Connect, check, create or migrate; returns the log epoch."""
         if self._claim:
@@ -131,10 +136,13 @@ class SqliteFile:
         with self._explained(what):
             yield self._connection
 
-    def rows(self, query: peewee.BaseQuery, what: str) -> list[tuple[Any, ...]]:
-        """All rows of a query built with peewee."""
-        with self.reading(what):
-            return list(query.tuples().execute(self._database))
+    def meta(self, connection: SqlConnection, key: str) -> MetaValue | None:
+        """A value that is kept beside the tables; None when there is none."""
+        return meta(connection, key)
+
+    def set_meta(self, connection: SqlConnection, key: str, value: MetaValue) -> None:
+        """Keep a value beside the tables."""
+        set_meta(connection, key, value)
 
     def check_place(self) -> None:
         """Raises StoreDamaged when the open files are no longer those at their paths."""

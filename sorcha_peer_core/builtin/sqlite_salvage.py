@@ -11,7 +11,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sorcha_peer_core.builtin.sqlite_schema import PEER_TABLE_SECRET, migrate
+from sorcha_peer_core.builtin.sql_database import ANCHORS, PEER_TABLE_SECRET
+from sorcha_peer_core.builtin.sqlite_schema import migrate
 from sorcha_peer_core.errors import PeerError, StoreError
 from sorcha_peer_core.model.mending import Mended
 from sorcha_peer_core.wire.codec import decode_header
@@ -22,7 +23,7 @@ _READY = ".mended"
 _SIDE_FILES = ("-wal", "-shm")
 _NOT_TAKEN_OVER = frozenset({"meta", "sync_cursors"})
 """The log has a new epoch; and what others' logs have has to be compared with what is here now, from their beginning."""
-_META = (PEER_TABLE_SECRET, "anchors")
+_META = (PEER_TABLE_SECRET, ANCHORS)
 _FIRST = ("transaction_queue", "peers")
 """What nobody else has."""
 _MOST_STEPS = 40

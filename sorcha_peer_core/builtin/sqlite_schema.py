@@ -6,11 +6,12 @@ import secrets
 import sqlite3
 
 from sorcha_peer_core import __version__
+from sorcha_peer_core.builtin.sql_database import PEER_TABLE_SECRET, MetaValue, SqlConnection
 from sorcha_peer_core.errors import StoreBroken
 
-PEER_TABLE_SECRET = "peer_table_secret"
 _SECRET_BYTES = 32
 _LOG_EPOCH_BITS = 63
+_LATER_4 = "CASE WHEN created_ms > received_ms THEN created_ms ELSE received_ms END"
 
 # A step never changes once it was released: files out there have gone through it as it is.
 # `payload` is the last column, so that listings of the log stop reading a row before it.
@@ -82,6 +83,50 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     # With hash and size in it, what was created in some time is found without reading the payloads.
     ("CREATE INDEX idx_transactions_created ON transactions (created_ms, tx_hash, size)",),
+    (
+        # A row has a state and outlives its release; all rows until now wait for it. The payload is the last column here too,
+        # which takes a new table.
+        """CREATE TABLE new_queue (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            tx_hash TEXT NOT NULL,
+            queued_at INTEGER NOT NULL,
+            retry_count INTEGER NOT NULL DEFAULT 0,
+            last_attempt INTEGER,
+            content_type TEXT NOT NULL,
+            register_id TEXT NOT NULL,
+            queued_ms REAL NOT NULL,
+            size INTEGER NOT NULL,
+            state TEXT NOT NULL DEFAULT 'pending',
+            last_attempt_ms REAL,
+            not_before_ms REAL,
+            dead_ms REAL,
+            reason TEXT NOT NULL DEFAULT '',
+            tx_data BLOB NOT NULL
+        )""",
+        # Row numbers that are gone are not given again.
+        "INSERT INTO sqlite_sequence (name, seq) SELECT 'new_queue', seq FROM sqlite_sequence WHERE name = 'transaction_queue'",
+        """INSERT INTO new_queue (id, tx_hash, queued_at, content_type, register_id, queued_ms, size, tx_data)
+            SELECT id, tx_hash, queued_at, content_type, register_id, queued_ms, size, tx_data
+            FROM transaction_queue ORDER BY id""",
+        "DROP TABLE transaction_queue",
+        "ALTER TABLE new_queue RENAME TO transaction_queue",
+        "CREATE UNIQUE INDEX idx_queue_tx_hash ON transaction_queue (tx_hash)",
+        "CREATE INDEX idx_queue_queued_at ON transaction_queue (queued_at)",
+        # Pages of a state, and with the size in it the totals without reading the rows.
+        "CREATE INDEX idx_queue_state ON transaction_queue (state, id, size)",
+        "CREATE INDEX idx_queue_due ON transaction_queue (not_before_ms) WHERE not_before_ms IS NOT NULL",
+        f"CREATE INDEX idx_transactions_later ON transactions ({_LATER_4})",
+        # What lost its payload. Moved away, because a row that only shrinks gives no page back.
+        """CREATE TABLE emptied (
+            seq INTEGER PRIMARY KEY,
+            tx_hash BLOB NOT NULL UNIQUE,
+            size INTEGER NOT NULL,
+            created_ms REAL NOT NULL,
+            received_ms REAL NOT NULL
+        )""",
+        "CREATE INDEX idx_emptied_created ON emptied (created_ms, tx_hash, size)",
+        f"CREATE INDEX idx_emptied_later ON emptied ({_LATER_4})",
+    ),
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
@@ -95,7 +140,7 @@ def migrate(connection: sqlite3.Connection, file: str) -> int:
     """
     version = _version_of(connection, file)
     if version > SCHEMA_VERSION:
-        software = meta(connection, "software")
+        software = str(meta(connection, "software"))
         raise StoreBroken(
             f"{file} was written by Sorcha Peer {software} with schema {version}; this is {__version__} and reads up to "
             f"schema {SCHEMA_VERSION}. Run {software} or newer, or name another file in store.url"
@@ -126,12 +171,12 @@ def _version_of(connection: sqlite3.Connection, file: str) -> int:
     return version
 
 
-def meta(connection: sqlite3.Connection, key: str) -> object:
+def meta(connection: SqlConnection, key: str) -> MetaValue | None:
     """A value that is kept beside the tables; None when there is none."""
     row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     return row[0] if row else None
 
 
-def set_meta(connection: sqlite3.Connection, key: str, value: int | str | bytes) -> None:
+def set_meta(connection: SqlConnection, key: str, value: MetaValue) -> None:
     """Keep a value beside the tables."""
     connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))

@@ -66,7 +66,7 @@ class TransactionStore(Protocol):
         """
 
     def totals(self) -> tuple[int, int]:
-        """Number of transactions in the log, and the last ``seq`` (0 when empty). Cheap."""
+        """Number of transactions in the log, those without payload among them, and the last ``seq`` that was given. Cheap."""
 
     def log_bytes(self) -> int:
         """Bytes of all payloads in the log. Cheap."""
@@ -78,8 +78,9 @@ class TransactionStore(Protocol):
         """Take up to ``most`` of the oldest transactions out of the log, in one commit.
 
         Those received **and** created before ``before_ms`` are forgotten. While the payloads of the rest are more than
-        ``keep_bytes``, the oldest lose their payload, and with it their place in ``after``, ``load`` and ``oldest_seq``; their
-        hash and time stay in ``known`` and ``created`` until their time is over, so that nobody brings them back.
+        ``keep_bytes`` (0 keeps none), the oldest lose their payload, and with it their place in ``after``, ``load`` and
+        ``oldest_seq``; their hash and time stay in ``known`` and ``created`` until their time is over, so that nobody brings
+        them back.
         What has a row in the outbox is spared. The ``seq`` of what is left does not change.
         """
 
@@ -106,7 +107,10 @@ class Outbox(Protocol):
         """At start: rows that were in flight are to be offered again at once. Returns how many."""
 
     def due(self, now_ms: float, limit: int) -> list[Due]:
-        """Up to ``limit`` rows that are to be offered again by now, the longest overdue first; from here on they are in flight."""
+        """Up to ``limit`` rows that are to be offered again by now, the longest overdue first.
+
+        From here on they are in flight. A row whose payload the log has lost is given up instead.
+        """
 
     def next_due_ms(self) -> float | None:
         """When the next row is to be offered again; None when there is none. Cheap."""
@@ -121,7 +125,10 @@ class Outbox(Protocol):
         """These become dead letters, with the reason of each. Returns how many did; unknown ones are ignored."""
 
     def revive(self, hashes: Sequence[TxHash] | None) -> int:
-        """These dead letters (None: all) are to be offered again at once, with no attempts counted. Returns how many."""
+        """These dead letters (None: all) are to be offered again at once, with no attempts counted. Returns how many.
+
+        What was never released is pending again, under a new ``row_id``.
+        """
 
     def drop(self, hashes: Sequence[TxHash] | None) -> int:
         """These dead letters (None: all) are forgotten by the outbox; the log keeps what it has. Returns how many."""

@@ -52,7 +52,7 @@ class Report:
             peers_active=parts.discovery.members.live,
             links=Counter(peer.link.transport for peer in peers),
             links_by_direction=directions,
-            queue_pending=ground.store.queue_totals()[0],
+            queue_pending=ground.store.queue_totals().pending,
             queue_inflight=parts.driver.own_in_flight,
             queue_dead=0,
             transactions_stored=stored,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE = 128
+_READ_BYTES = 16 * 1024 * 1024
 _SIGN_ON_HUB = 4
 _MOST_IN_FLIGHT = 512
 """Released and not yet in the log: bounds what memory holds beside the queue on disk."""
@@ -73,7 +74,8 @@ class Outbox:
             QueueFull: none was accepted.
             StoreError: none was accepted.
         """
-        waiting, size = self._store.queue_totals()
+        totals = self._store.queue_totals()
+        waiting, size = totals.waiting, totals.waiting_bytes
         more = sum(len(submission.payload) for submission in submissions)
         if waiting + len(submissions) > self._config.max_queue_size or size + more > self._config.max_queue_bytes:
             raise QueueFull(
@@ -135,7 +137,7 @@ class Outbox:
 
     def _read(self, put_ms: float = 0.0, committed_ms: float = 0.0) -> None:
         """On the store's thread, so that rows stay in order and whoever gives up waiting takes none with him."""
-        rows = self._store.queued(self._read_row_id, _ROWS_AT_ONCE)
+        rows = self._store.queued(self._read_row_id, _ROWS_AT_ONCE, _READ_BYTES)
         if rows:
             self._read_row_id = rows[-1].row_id
         self._ready.extend(row._replace(queued_ms=committed_ms) if row.queued_ms == put_ms else row for row in rows)

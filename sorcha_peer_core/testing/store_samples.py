@@ -9,6 +9,8 @@ from sorcha_peer_core.wire.codec import encode_header
 from sorcha_peer_core.wire.records import decode_record, encode_record
 
 NOW_MS = 1_767_225_600_000.125
+TTL_S = 86_400
+"""Of every envelope here."""
 ORIGIN_KEY = bytes(range(32))
 _MAX_BYTES = 1 << 30
 LARGEST_UNSIGNED = (1 << 64) - 1
@@ -27,10 +29,15 @@ def transaction_of(
         register_id=register_id,
         origin_key=ORIGIN_KEY,
         created_ms=created_ms,
-        ttl_s=86_400,
+        ttl_s=TTL_S,
         nonce=LARGEST_UNSIGNED,
     )
     return Transaction(header, encode_header(header), bytes(64), payload)
+
+
+def resealed(payload: bytes, created_ms: float) -> Transaction:
+    """The same payload, released again later in another envelope."""
+    return transaction_of(payload, created_ms=created_ms)
 
 
 def arrival_of(

@@ -149,7 +149,7 @@ def test_a_place_below_a_file_is_said_in_a_sentence(tmp_path):
 
 def test_a_full_disk_is_said_in_a_sentence(file):
     with closing(opened(file)) as store:
-        with store._file.reading("limit the file") as connection:
+        with store._database.reading("limit the file") as connection:
             connection.execute("PRAGMA max_page_count = 1")
 
         with pytest.raises(StoreError, match="could not accept 1 submissions: database or disk is full; free some space"):
@@ -158,7 +158,7 @@ def test_a_full_disk_is_said_in_a_sentence(file):
 
 def test_a_store_that_may_only_be_read_is_said_in_a_sentence(file):
     with closing(opened(file)) as store:
-        with store._file.reading("forbid writing") as connection:
+        with store._database.reading("forbid writing") as connection:
             connection.execute("PRAGMA query_only = ON")
 
         with pytest.raises(

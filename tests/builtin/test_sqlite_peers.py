@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sorcha_peer_core.builtin import sqlite_schema
+from sorcha_peer_core.builtin.sqlite_file import SqliteFile
 from sorcha_peer_core.builtin.sqlite_store import SqliteStore
 from sorcha_peer_core.errors import StoreBroken
 from sorcha_peer_core.model.ids import PeerId
@@ -44,7 +45,9 @@ def write_with_the_first_schema(file: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with monkeypatch.context() as changed:
         changed.setattr(sqlite_schema, "MIGRATIONS", sqlite_schema.MIGRATIONS[:1])
         changed.setattr(sqlite_schema, "SCHEMA_VERSION", 1)
-        opened(file).close()
+        database = SqliteFile(str(file))
+        database.open()
+        database.close()
     change(file, "DELETE FROM meta WHERE key = 'peer_table_secret'")
     endpoints = (Endpoint("grpc", "10.0.0.1", 5001), Endpoint("rest", "10.0.0.1", 5002))
     for number, last_seen_at in ((1, 1_767_225_600), (2, 0)):

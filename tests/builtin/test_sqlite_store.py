@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from sorcha_peer_core.builtin import sql_log, sql_outbox, sql_pruning
 from sorcha_peer_core.builtin.sqlite_store import SqliteStore
 from sorcha_peer_core.model.ids import tx_hash_of
 from sorcha_peer_core.model.peer import Endpoint
+from sorcha_peer_core.model.transaction import QueueState, QueueTotals
 from sorcha_peer_core.testing.store_samples import NOW_MS, arrival_of, arrivals_of, peer_row_of, submissions_of
 from sorcha_peer_core.testing.store_suite import FailureSuite, PersistenceSuite, StoreSuite
 
@@ -31,7 +33,7 @@ class TestSqliteStore(StoreSuite, PersistenceSuite, FailureSuite):
     @contextmanager
     def failing_writes(self):
         # As good as a full disk: the file may not grow beyond the pages it has.
-        with self.store._file.reading("limit the file") as connection:
+        with self.store._database.reading("limit the file") as connection:
             connection.execute("PRAGMA max_page_count = 1")
             yield
             connection.execute("PRAGMA max_page_count = 1073741823")
@@ -85,7 +87,7 @@ def test_the_queue_table_has_the_columns_that_other_tools_read(store, file):
 
 def test_submissions_are_committed_with_a_sync_of_the_disk_and_arrivals_without(store):
     def synchronous() -> int:
-        with store._file.reading("ask") as connection:
+        with store._database.reading("ask") as connection:
             return connection.execute("PRAGMA synchronous").fetchone()[0]
 
     full, normal = 2, 1
@@ -104,17 +106,62 @@ def test_a_place_in_the_log_is_not_given_again_after_its_row_was_deleted(store, 
     assert store.append(arrivals_of(b"c")) == [3]
 
 
-def test_listings_of_a_register_and_of_the_queue_totals_use_an_index(store, file):
-    store.append([arrival_of(b"a", register_id="land")])
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (sql_log._AFTER_IN_REGISTER, "SEARCH transactions USING INDEX idx_transactions_register"),
+        (sql_log._CREATED.format("transactions"), "SEARCH transactions USING COVERING INDEX idx_transactions_created"),
+        (sql_log._CREATED.format("emptied"), "SEARCH emptied USING COVERING INDEX idx_emptied_created"),
+        (sql_pruning._OVER.format("transactions"), "SEARCH transactions USING INDEX idx_transactions_later"),
+        (sql_pruning._OVER.format("emptied"), "SEARCH emptied USING INDEX idx_emptied_later"),
+        (sql_outbox._PENDING_SIZES, "SEARCH transaction_queue USING COVERING INDEX idx_queue_state"),
+        (sql_outbox._PENDING, "SEARCH transaction_queue USING INDEX idx_queue_state"),
+        (sql_outbox._DUE, "SEARCH transaction_queue USING INDEX idx_queue_due"),
+        (sql_outbox._NEXT_DUE, "SEARCH transaction_queue USING COVERING INDEX idx_queue_due"),
+        (sql_outbox._COUNT, "SCAN transaction_queue USING COVERING INDEX idx_queue_state"),
+        ("SELECT count(*), coalesce(sum(size), 0) FROM transactions", "USING COVERING INDEX idx_transactions_created"),
+    ],
+)
+def test_a_query_finds_its_rows_in_an_index_and_sorts_nothing(store, query, index):
+    with store._database.reading("ask for the plan") as connection:
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}", (1,) * query.count("?"))]
 
-    register = rows_of(
-        file,
-        "EXPLAIN QUERY PLAN SELECT seq FROM transactions WHERE seq > 0 AND register_id = 'x' AND register_id <> '' ORDER BY seq",
-    )
-    totals = rows_of(file, "EXPLAIN QUERY PLAN SELECT count(*), sum(size) FROM transaction_queue")
+    assert index in plan[0]
+    assert not [step for step in plan if "TEMP B-TREE" in step]
 
-    assert "idx_transactions_register" in register[0][3]
-    assert "COVERING INDEX idx_queue_queued_at" in totals[0][3]
+
+def test_a_payload_is_in_the_file_once(store, file):
+    store.put(submissions_of(b"a"), NOW_MS)
+
+    store.append([arrival_of(b"a", own=True)])
+
+    assert rows_of(file, "SELECT length(tx_data), size FROM transaction_queue") == [(0, 1)]
+    assert rows_of(file, "SELECT payload FROM transactions") == [(b"a",)]
+
+
+def test_attempts_are_in_the_columns_that_other_tools_read(store, file):
+    store.put(submissions_of(b"a"), NOW_MS)
+    store.append([arrival_of(b"a", own=True)])
+    store.postpone({tx_hash_of(b"a"): 4}, NOW_MS, "late")
+    store.due(NOW_MS + 7000, 1)
+
+    rows = rows_of(file, "SELECT retry_count, last_attempt FROM transaction_queue")
+
+    assert rows == [(4, int(NOW_MS / 1000) + 7)]
+
+
+def test_a_row_whose_payload_the_log_has_lost_is_given_up_with_that_reason(store, file):
+    store.put(submissions_of(b"a", b"b"), NOW_MS)
+    store.append([arrival_of(b"a", own=True), arrival_of(b"b", own=True)])
+    store.lapse()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DELETE FROM transactions WHERE seq = 1")
+
+    assert [due.hash for due in store.due(NOW_MS, 10)] == [tx_hash_of(b"b")]
+
+    [dead] = store.queue_rows([QueueState.DEAD], 0, 10)
+    assert (dead.hash, dead.reason) == (tx_hash_of(b"a"), "its payload is not in the arrival log any more")
+    assert (store.queue_totals(), store.next_due_ms()) == (QueueTotals(0, 1, 0, 1, 1), None)
 
 
 CRASH = """
@@ -136,7 +183,7 @@ def test_what_was_committed_is_there_after_the_process_died(file):
     store.open()
     with closing(store):
         assert store.totals() == (2, 2)
-        assert [row.submission.payload for row in store.queued(0, 10)] == [b"waiting"]
+        assert [row.submission.payload for row in store.queued(0, 10, 1000)] == [b"waiting"]
 
 
 POOLED = """
@@ -150,7 +197,7 @@ store = SqliteStore(sys.argv[1])
 pool.apply(store.open)
 assert pool.apply(store.append, (arrivals_of(b"a", b"b"),)) == [1, 2]
 assert pool.apply(store.put, (submissions_of(b"own"), NOW_MS)) == [True]
-assert [row.submission.payload for row in pool.apply(store.queued, (0, 10))] == [b"own"]
+assert [row.submission.payload for row in pool.apply(store.queued, (0, 10, 1000))] == [b"own"]
 assert pool.apply(store.append, ([arrival_of(b"own", own=True)],)) == [3]
 assert len(pool.apply(store.after, (0, 10))) == 3
 pool.apply(store.save_peers, ([peer_row_of(1)],))
