@@ -84,6 +84,7 @@ _SCHEMAS: dict[str, Any] = {
             "received_plain_bytes": _COUNT,
         }),
         "last_discovery": {"type": ["integer", "null"], "description": "Unix seconds"}, "partition": _FLAG,
+        "clock_skew_s": {"type": ["number", "null"], "description": "ahead of the median of the linked peers' clocks"},
         "warnings": {"type": "array", "items": _TEXT, "description": "what somebody should look at; empty when all is well"},
         "limits": _object({"max_transaction_bytes": _COUNT}),
         "jobs": _list(_ref("Job")),

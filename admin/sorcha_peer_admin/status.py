@@ -67,6 +67,7 @@ def status_json(status: NodeStatus, max_transaction_bytes: int) -> dict[str, Any
         },
         "last_discovery": status.last_discovery_at,
         "partition": status.partition,
+        "clock_skew_s": None if status.clock_skew_s is None else round(status.clock_skew_s, 3),
         "warnings": list(status.warnings),
         "limits": {"max_transaction_bytes": max_transaction_bytes},
     }

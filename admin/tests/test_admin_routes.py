@@ -31,7 +31,8 @@ def test_status_has_what_the_contract_names(client):
         "queue": {"pending": 5, "inflight": 6, "dead": 7}, "transactions": {"stored": 8, "delivered": 9, "last_seq": 10},
         "log_epoch": LOG_EPOCH, "traffic": {"received": 11, "duplicates": 1, "sent_bytes": 1200, "received_bytes": 1300,
         "sent_plain_bytes": 2400, "received_plain_bytes": 1300},
-        "last_discovery": 1_700_000_005, "partition": False, "warnings": [], "limits": {"max_transaction_bytes": 1000},
+        "last_discovery": 1_700_000_005, "partition": False, "clock_skew_s": None,
+            "warnings": [], "limits": {"max_transaction_bytes": 1000},
         "jobs": [
             {"name": "send feelers", "interval_s": 15.0, "last_run_at": 1_700_000_006, "last_duration_s": 0.2, "last_error": ""},
             {"name": "save the peer table", "interval_s": 10.0, "last_run_at": None, "last_duration_s": None, "last_error": ""},

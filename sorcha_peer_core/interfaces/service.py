@@ -125,6 +125,8 @@ class NodeStatus:
     """Best first."""
     address_findings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By source: what it found out beside addresses."""
+    clock_skew_s: float | None = None
+    """How far the system's clock is ahead of those of the linked peers, by their median; None without peers."""
     warnings: Sequence[str] = ()
     """What somebody should look at, in sentences; empty when all is well."""
 

@@ -28,6 +28,7 @@ from sorcha_peer_core.node.tracing import TRACED
 from sorcha_peer_core.plugin_manager import PluginManager
 from sorcha_peer_core.protocol.breaker import BreakerConfig
 from sorcha_peer_core.services.bootstrap_sources import ASK_INTERVAL_S, bootstrap_entries
+from sorcha_peer_core.services.clock import CHECKED_EVERY_S as CLOCK_CHECKED_EVERY_S
 from sorcha_peer_core.services.data_dir import DataDirLock
 from sorcha_peer_core.services.events import EventBus
 from sorcha_peer_core.services.identity import Identity, load_or_create_identity
@@ -214,6 +215,7 @@ class Node:
         store = parts.ground.store
         rows, anchors = self._store_thread.call(lambda: (store.peers(), store.anchors()))
         parts.discovery.start(rows, parts.schedule, self._config.peer_discovery.refresh_interval_s, anchors)
+        parts.schedule.every(CLOCK_CHECKED_EVERY_S, "clock", parts.clock.check)
         parts.schedule.every(CHECKED_EVERY_S, "care of the store", parts.ground.care.check)
         parts.schedule.start()
 

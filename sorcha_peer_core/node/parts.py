@@ -21,6 +21,7 @@ from sorcha_peer_core.protocol.core import Core
 from sorcha_peer_core.protocol.discovery import Discovery
 from sorcha_peer_core.protocol.discovery_host import DiscoveryConfig
 from sorcha_peer_core.protocol.peer_table import PeerTable
+from sorcha_peer_core.services.clock import ClockWatch
 from sorcha_peer_core.services.discovery import DiscoveryService, Disk, Limits
 from sorcha_peer_core.services.driver import Driver
 from sorcha_peer_core.services.links import Links
@@ -91,6 +92,7 @@ class Parts:
     schedule: Schedule
     address: OwnAddress
     tracing: Tracing
+    clock: ClockWatch
 
 
 def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressResolver], stored: Callable[[Done], None]) -> Parts:
@@ -139,7 +141,8 @@ def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressReso
     )
     discovery = _discovery(ground, strategy, links)
     address = own_address(ground, resolvers, own, links)
-    parts = Parts(ground, found, own, driver, verifier, storage, links, outbox, discovery, Schedule(), address, tracing)
+    clock = ClockWatch(ground.events.emit, lambda: links.peers)
+    parts = Parts(ground, found, own, driver, verifier, storage, links, outbox, discovery, Schedule(), address, tracing, clock)
     _introduce(parts)
     return parts
 
@@ -152,6 +155,7 @@ def _introduce(parts: Parts) -> None:
         tracing.linked(peer)
         discovery.linked(peer)
 
+    links.on_clock, parts.outbox.clock_is_off, parts.clock.on_right = parts.clock.heard, parts.clock.is_off, parts.outbox.wake
     parts.ground.pace.on_recovered = discovery.hurry
     links.on_linked, links.on_unlinked, links.newcomers = linked, discovery.unlinked, discovery.newcomers
     links.coming, links.visits.on_turned_away = discovery.coming, discovery.knocked

@@ -64,6 +64,7 @@ class Report:
             partition=parts.driver.core.reconciling.is_partition_suspected,
             addresses=tuple(parts.address.service.views()),
             address_findings=parts.address.service.findings(),
+            clock_skew_s=parts.clock.skew_s,
             warnings=tuple(self.warnings()),
         )
 
@@ -95,11 +96,19 @@ class Report:
         failure = self._parts.storage.failure or self._parts.ground.care.failure
         if failure:
             flaws.append(f"the store cannot be written: {failure}")
+        if self._parts.clock.is_off():
+            flaws.append(self._parts.clock.flaw)
         return flaws
 
     def warnings(self) -> list[str]:
         """What somebody should look at: what is wrong now, and what damage was mended since the process began."""
-        return [*self.flaws(), *(f"the store was damaged and mended: {notice}" for notice in self._parts.ground.care.notices)]
+        clock = self._parts.clock
+        slight = [clock.flaw] if clock.flaw and not clock.is_off() else []
+        return [
+            *self.flaws(),
+            *slight,
+            *(f"the store was damaged and mended: {notice}" for notice in self._parts.ground.care.notices),
+        ]
 
     @property
     def broken(self) -> bool:
@@ -113,6 +122,7 @@ class Report:
             "dedup_bloom_fill_ratio": parts.filter.fill_ratio,
             "network_partition_detected": parts.driver.core.reconciling.is_partition_suspected,
             "fetching": parts.driver.core.fetching,
+            "clock_skew_seconds": parts.clock.skew_s or 0.0,
             "store_failing": bool(parts.storage.failure or parts.ground.care.failure),
             "local_slowness": parts.driver.core.slowness,
             "local_stretch": parts.ground.pace.stretch,

@@ -6,7 +6,7 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import gevent
@@ -66,6 +66,8 @@ class Outbox:
         self._ready: deque[Queued] = deque()
         self._signal = Signal()
         self._stopping = False
+        self.clock_is_off: Callable[[], bool] = lambda: False
+        """Whether peers would refuse what is sealed now: then it waits."""
 
     def put(self, submissions: Sequence[Submission]) -> list[bool]:
         """Commit submissions; False where the payload was known already. Blocks until they are durable.
@@ -98,7 +100,7 @@ class Outbox:
     def run(self) -> None:
         """Release rows while there is somebody to release them to; the body of a greenlet."""
         while not self._stopping:
-            if self._driver.linked == 0 or not self._release_some():
+            if self._driver.linked == 0 or self.clock_is_off() or not self._release_some():
                 # Without links not for ever: the news of one may come here before the core, and ``linked``, have heard of it.
                 self._signal.wait(None if self._driver.linked else _RETRY_S)
                 self._signal.clear()
