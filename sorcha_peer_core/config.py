@@ -19,6 +19,7 @@ from sorcha_peer_core.errors import ConfigError
 from sorcha_peer_core.model.ids import parse_peer_id
 from sorcha_peer_core.model.peer import parse_bootstrap, parse_host_port
 
+_PASSWORD = re.compile(r"(://[^/@:\s]*:)\S*@")
 ENV_PREFIX = "SORCHA_PEER__"
 DEFAULT_DATA_DIR = "./sorcha-peer-data"
 CONFIG_FILE = "config.toml"
@@ -184,7 +185,10 @@ class StoreSection(Section):
     """Where data is kept."""
 
     url: str = Field(
-        "sqlite:///peer.db", pattern=r"^[a-z0-9+]+://", description="sqlite:///FILE, relative to the data directory, or memory://"
+        "sqlite:///peer.db",
+        pattern=r"^[a-z0-9+]+://",
+        repr=False,
+        description="sqlite:///FILE, relative to the data directory, postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or memory://",
     )
 
 
@@ -303,7 +307,16 @@ def _explain(error: ValidationError) -> str:
     if problem["type"] == "extra_forbidden":
         return _explain_unknown(where)
     allowed = problem["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(where)} is {problem['input']!r}: {allowed[0].lower()}{allowed[1:]}"
+    return f"{'.'.join(where)} is {without_password(repr(problem['input']))}: {allowed[0].lower()}{allowed[1:]}"
+
+
+def without_password(text: str) -> str:
+    """The text, with the password of a URL in it hidden; whoever shows settings shows them through this.
+
+    >>> without_password("postgresql://peer:secret@db.example/peer")
+    'postgresql://peer:***@db.example/peer'
+    """
+    return _PASSWORD.sub(r"\1***@", text)
 
 
 def _explain_unknown(where: list[str]) -> str:

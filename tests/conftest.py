@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from postgres_parts import Server, running_server, why_not
 
 HERE = Path(__file__).parent
 WITHOUT_GEVENT = tuple(HERE / name for name in ("model", "protocol", "wire", "sim"))
@@ -35,3 +36,13 @@ def _no_gevent_in_pure_tests(request: pytest.FixtureRequest) -> Generator[None]:
     yield
     if not before and _is_pure(request.path):
         assert "gevent" not in sys.modules, f"{request.node.nodeid} imported gevent"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[Server]:
+    """A PostgreSQL server, started by the first test that asks for it."""
+    pytest.importorskip("psycopg2", reason="the driver psycopg2 is not installed")
+    if reason := why_not():
+        pytest.skip(reason)
+    with running_server() as server:
+        yield server

@@ -87,6 +87,8 @@ def test_every_plugin_is_an_extra_of_the_core_and_in_all():
     everything = extras.pop("all").split()
     # For drawing what a simulation found; no node needs it.
     assert extras.pop("plot").startswith("matplotlib")
+    # The driver of a store that few nodes use.
+    assert extras.pop("postgres").startswith("psycopg2")
     # Links compress with zlib without it.
     assert extras.pop("zstd").startswith("zstandard")
 

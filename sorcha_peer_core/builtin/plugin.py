@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 @hookimpl
 def peer_stores() -> Sequence[Offer[Store]]:
-    """SQLite, and a store in memory."""
+    """SQLite, PostgreSQL, and a store in memory."""
     return [
         Offer("sqlite", _build_sqlite_store, "one SQLite file in the data directory"),
+        Offer("postgresql", _build_postgres_store, "a PostgreSQL database; needs the extra [postgres]"),
         Offer("memory", _build_memory_store, "nothing outlives the process; for tests"),
     ]
 
@@ -54,6 +55,18 @@ def _build_sqlite_store(url: str, data_dir: Path) -> Store:
     from sorcha_peer_core.builtin.sqlite_store import build_sqlite_store
 
     return build_sqlite_store(url, data_dir)
+
+
+def _build_postgres_store(url: str, data_dir: Path) -> Store:
+    try:
+        from sorcha_peer_core.builtin.postgres_store import build_postgres_store
+    except ModuleNotFoundError as error:
+        if error.name != "psycopg2":
+            raise
+        raise ConfigError(
+            "store.url names a PostgreSQL database, and its driver is not installed; pip install 'sorcha-peer[postgres]'"
+        ) from None
+    return build_postgres_store(url, data_dir)
 
 
 def _build_memory_store(url: str, data_dir: Path) -> Store:

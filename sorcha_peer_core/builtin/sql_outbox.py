@@ -230,7 +230,7 @@ class SqlOutbox(SqlLog):
     def _dead(self, connection: SqlConnection, hashes: Sequence[TxHash] | None) -> list[Row]:
         if hashes is None:
             return [Row._make(row) for row in connection.execute(_ROW + "state = 'dead' ORDER BY id")]
-        return [row for row in self._rows_of(connection, hashes).values() if row.state == DEAD]
+        return sorted(row for row in self._rows_of(connection, hashes).values() if row.state == DEAD)
 
     def _find_next_due(self, connection: SqlConnection, maybe: bool = False) -> float | None:
         """``maybe``: there may be such rows even if there were none before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sorcha_peer_core.builtin.sql_database import Database
+from sorcha_peer_core.builtin.sql_database import Database, SqlConnection
 from sorcha_peer_core.builtin.sql_peers import SqlPeers
 from sorcha_peer_core.builtin.sql_pruning import SqlPruning
 
@@ -18,9 +18,12 @@ class SqlStore(SqlPruning, SqlPeers):
         """Connect, create or migrate the schema, count what is there."""
         self._log_epoch = self._database.open()
         with self._database.reading("count its rows") as connection:
-            self._count_log(connection)
-            self._count_queue(connection)
+            self._count(connection)
 
     def close(self) -> None:
         """Disconnect. Idempotent."""
         self._database.close()
+
+    def _count(self, connection: SqlConnection) -> None:
+        self._count_log(connection)
+        self._count_queue(connection)

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from sorcha_peer_core.builtin import sql_log, sql_outbox, sql_pruning
+from sorcha_peer_core.builtin.memory_store import MemoryStore
 from sorcha_peer_core.builtin.sqlite_store import SqliteStore
 from sorcha_peer_core.model.ids import tx_hash_of
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.model.transaction import QueueState, QueueTotals
+from sorcha_peer_core.testing.store_model_suite import ModelSuite
 from sorcha_peer_core.testing.store_samples import NOW_MS, arrival_of, arrivals_of, peer_row_of, submissions_of
 from sorcha_peer_core.testing.store_suite import FailureSuite, PersistenceSuite, StoreSuite
 
@@ -37,6 +39,27 @@ class TestSqliteStore(StoreSuite, PersistenceSuite, FailureSuite):
             connection.execute("PRAGMA max_page_count = 1")
             yield
             connection.execute("PRAGMA max_page_count = 1073741823")
+
+
+class TestSqliteStoreAgainstTheModel(ModelSuite):
+    outlives_the_process = True
+
+    @pytest.fixture(autouse=True)
+    def _place(self, tmp_path):
+        self.path, self.number = tmp_path, 0
+
+    def new_place(self) -> None:
+        self.number += 1
+
+    def open_store(self) -> SqliteStore:
+        store = SqliteStore(str(self.path / f"{self.number}.db"))
+        store.open()
+        return store
+
+    def open_model(self) -> MemoryStore:
+        model = MemoryStore()
+        model.open()
+        return model
 
 
 class TestSqliteStoreInMemory(StoreSuite):
