@@ -76,7 +76,9 @@ _SCHEMAS: dict[str, Any] = {
         "peers": _object({"known": _COUNT, "connected": _COUNT, "active": _COUNT}),
         "links": {"type": "object", "additionalProperties": _COUNT, "description": "linked peers by transport"},
         "queue": _object({"pending": _COUNT, "inflight": _COUNT, "dead": _COUNT}),
-        "transactions": _object({"stored": _COUNT, "delivered": _COUNT, "last_seq": _COUNT}),
+        "transactions": _object({
+            "stored": _COUNT, "delivered": _COUNT, "last_seq": _COUNT, "oldest_seq": _COUNT, "log_bytes": _COUNT,
+        }),
         "log_epoch": _COUNT,
         "traffic": _object({
             "received": _COUNT, "duplicates": _COUNT, "sent_bytes": _COUNT, "received_bytes": _COUNT,

@@ -55,6 +55,8 @@ def status_json(status: NodeStatus, max_transaction_bytes: int) -> dict[str, Any
             "stored": status.transactions_stored,
             "delivered": status.transactions_delivered,
             "last_seq": status.last_seq,
+            "oldest_seq": status.oldest_seq,
+            "log_bytes": status.log_bytes,
         },
         "log_epoch": status.log_epoch,
         "traffic": {

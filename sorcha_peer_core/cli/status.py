@@ -53,6 +53,9 @@ def rows_of(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "links", ", ".join(f"{links} {transport}" for transport, links in state.get("links", {}).items())
     stored, last_seq = count_text(transactions["stored"]), count_text(transactions["last_seq"])
     yield "transactions", f"{stored} stored, last place in the log {last_seq}"
+    if "log_bytes" in transactions:
+        oldest_seq = count_text(transactions["oldest_seq"])
+        yield "log", f"{bytes_text(transactions['log_bytes'])} of payloads, from place {oldest_seq} on"
     yield "queue", f"{queue['pending']} pending, {queue['inflight']} in flight, {queue['dead']} dead"
     if traffic := state.get("traffic"):
         yield "traffic", ", ".join(f"{_amount(traffic, way)} {way}" for way in ("sent", "received"))

@@ -125,6 +125,10 @@ class NodeStatus:
     """Best first."""
     address_findings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By source: what it found out beside addresses."""
+    log_bytes: int = 0
+    """Of the payloads in the arrival log."""
+    oldest_seq: int = 0
+    """The first place of the arrival log that is still there, as of some seconds ago; 0 when it is empty."""
     clock_skew_s: float | None = None
     """How far the system's clock is ahead of those of the linked peers, by their median; None without peers."""
     warnings: Sequence[str] = ()

@@ -36,6 +36,7 @@ from sorcha_peer_core.services.metrics import Metrics, NodeReading
 from sorcha_peer_core.services.native import NativeThread
 from sorcha_peer_core.services.pace import Pace
 from sorcha_peer_core.services.plaintext import check_plaintext
+from sorcha_peer_core.services.retention import PRUNED_EVERY_S
 from sorcha_peer_core.services.store_care import CHECKED_EVERY_S, StoreCare, StoreThread, payload_of
 from sorcha_peer_core.services.supervisor import Supervisor
 from sorcha_peer_core.services.tls.modes import Protection, protect
@@ -134,6 +135,7 @@ class Node:
                 report.counters,
                 lambda: ground.events.counts,
                 connection_errors=lambda: parts.links.connection_errors,
+                pruned=lambda: parts.retention.pruned,
                 dropped=lambda: {"send queue full": parts.driver.dropped_frames},
             )
         )
@@ -215,6 +217,7 @@ class Node:
         store = parts.ground.store
         rows, anchors = self._store_thread.call(lambda: (store.peers(), store.anchors()))
         parts.discovery.start(rows, parts.schedule, self._config.peer_discovery.refresh_interval_s, anchors)
+        parts.schedule.every(PRUNED_EVERY_S, "retention", parts.retention.run)
         parts.schedule.every(CLOCK_CHECKED_EVERY_S, "clock", parts.clock.check)
         parts.schedule.every(CHECKED_EVERY_S, "care of the store", parts.ground.care.check)
         parts.schedule.start()
@@ -396,6 +399,7 @@ def _stop_parts(parts: Parts, grace_s: float, reason: str) -> None:
     ground = parts.ground
     ground.events.emit(StateChanged("stopping", reason))
     parts.schedule.stop()
+    parts.retention.stop()
     ground.pace.stop()
     parts.discovery.stop()
     parts.address.stop()

@@ -27,6 +27,7 @@ from sorcha_peer_core.services.driver import Driver
 from sorcha_peer_core.services.links import Links
 from sorcha_peer_core.services.outbox import Outbox
 from sorcha_peer_core.services.own_record import OwnRecord
+from sorcha_peer_core.services.retention import Retention
 from sorcha_peer_core.services.schedule import Schedule
 from sorcha_peer_core.services.security import TransactionRules
 from sorcha_peer_core.services.session import LocalSide
@@ -93,6 +94,7 @@ class Parts:
     address: OwnAddress
     tracing: Tracing
     clock: ClockWatch
+    retention: Retention
 
 
 def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressResolver], stored: Callable[[Done], None]) -> Parts:
@@ -142,7 +144,11 @@ def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressReso
     discovery = _discovery(ground, strategy, links)
     address = own_address(ground, resolvers, own, links)
     clock = ClockWatch(ground.events.emit, lambda: links.peers)
-    parts = Parts(ground, found, own, driver, verifier, storage, links, outbox, discovery, Schedule(), address, tracing, clock)
+    retention = _retention(ground, clock, lambda: bool(links.peers))
+    schedule = Schedule()
+    parts = Parts(
+        ground, found, own, driver, verifier, storage, links, outbox, discovery, schedule, address, tracing, clock, retention
+    )
     _introduce(parts)
     return parts
 
@@ -206,6 +212,18 @@ def _discovery_config(config: Config, strategy: Strategy) -> DiscoveryConfig:
         max_concurrent=discovery.max_concurrent_discoveries,
         retry_most_s=discovery.retry_interval_s,
         failure_threshold=discovery.failure_threshold,
+    )
+
+
+def _retention(ground: Ground, clock: ClockWatch, has_links: Callable[[], bool]) -> Retention:
+    distribution = ground.config.transaction_distribution
+    return Retention(
+        ground.store,
+        ground.store_thread,
+        distribution.transaction_cache_ttl_s,
+        distribution.retention_bytes,
+        # Without anybody to compare it with, no clock is believed; nothing arrives then either.
+        is_sure_of_time=lambda: has_links() and not clock.flaw,
     )
 
 

@@ -49,6 +49,9 @@ class Host(Protocol):
     def remember(self, peer: int, cursor: Cursor) -> None:
         """Keep how far this peer's log was read, after what ``store`` was given before. Losing it costs a longer sync."""
 
+    def missed(self, peer: int, lines: int) -> None:
+        """So many lines of this peer's log were gone before this node could read on there."""
+
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """What ``peer`` sent under this hash did not verify."""
 

@@ -13,7 +13,7 @@ import gevent
 from gevent.event import Event as Signal
 
 from sorcha_peer_core.model import messages as m
-from sorcha_peer_core.model.events import Dropped, TransactionRejected
+from sorcha_peer_core.model.events import Dropped, SyncGap, TransactionRejected
 from sorcha_peer_core.model.transaction import Arrival, Transaction
 from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.services.storage import Done, KeepCursor
@@ -240,6 +240,12 @@ class Driver:
         if outlet is not None:
             self.cursors[outlet.peer_id] = cursor
             self._storage.add(KeepCursor(outlet.peer_id, cursor))
+
+    def missed(self, peer: int, lines: int) -> None:
+        """Tell the operator whose log has a gap."""
+        outlet = self._outlets.get(peer)
+        if outlet is not None:
+            self._events.emit(SyncGap(outlet.peer_id, lines))
 
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """Tell the operator who sent it."""

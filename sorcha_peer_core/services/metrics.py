@@ -28,6 +28,7 @@ class NodeReading:
         events: Callable[[], dict[str, int]],
         connection_errors: Callable[[], Mapping[tuple[str, str], int]],
         dropped: Callable[[], Mapping[str, int]],
+        pruned: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self.status = status
         self.gauges = gauges
@@ -36,6 +37,8 @@ class NodeReading:
         self.connection_errors = connection_errors
         """By transport and reason."""
         self.dropped = dropped
+        """By reason."""
+        self.pruned = pruned
         """By reason."""
 
 
@@ -93,11 +96,16 @@ class _NodeCollector(Collector):
         for labels, number in self._reading.connection_errors().items():
             errors.add_metric(labels, number)
         yield errors
-        dropped = CounterMetricFamily("sorcha_dropped", "Frames that were dropped.", labels=("reason",))
-        for reason, number in self._reading.dropped().items():
-            dropped.add_metric((reason,), number)
-        yield dropped
+        yield _by_reason("sorcha_dropped", "Frames that were dropped.", self._reading.dropped())
+        yield _by_reason("sorcha_pruned", "Transactions that left the log, or lost their payload.", self._reading.pruned())
         events = CounterMetricFamily("sorcha_events", "Events by kind.", labels=("kind",))
         for kind, number in self._reading.events().items():
             events.add_metric((kind,), number)
         yield events
+
+
+def _by_reason(name: str, what: str, numbers: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, what, labels=("reason",))
+    for reason, number in numbers.items():
+        family.add_metric((reason,), number)
+    return family

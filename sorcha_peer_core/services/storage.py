@@ -251,8 +251,9 @@ def _page(store: Store, question: m.LoadLog) -> m.LogPage:
     # Nobody takes what has outlived any time to live, and whoever reads this log would wait for it in vain.
     oldest_ms = time.time() * 1000 - MAX_TTL_S * 1000 - CLOCK_TOLERANCE_MS
     items = tuple(m.Announced(entry.hash, entry.size) for entry in entries if entry.created_ms > oldest_ms)
-    next_seq = entries[-1].seq if entries else after
-    return m.LogPage(question, store.log_epoch, items, next_seq, len(entries) == question.most)
+    # Whoever read this log before what it has was pruned goes on at its end.
+    is_full = len(entries) == question.most
+    return m.LogPage(question, store.log_epoch, items, entries[-1].seq if is_full else last_seq, is_full)
 
 
 def _loaded_bytes(found: m.Answer) -> int:

@@ -308,6 +308,9 @@ class Machine:
         if pipe is not None:
             self.cursors[pipe.far.index] = cursor
 
+    def missed(self, peer: int, lines: int) -> None:
+        """Never here: nothing is pruned."""
+
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """Never here: every transaction is genuine."""
 

@@ -177,6 +177,7 @@ class Node:
         self.core: Core | None = None
         self.life = 0
         self.rejections: list[tuple[int, TxHash, str]] = []
+        self.gaps: list[tuple[int, int]] = []
         self.events: list[Event] = []
         self._writes: list[Callable[[], TxHash | None]] = []
         self._filter = _Filter((), True)
@@ -244,6 +245,10 @@ class Node:
     def remember(self, peer: int, cursor: m.Cursor) -> None:
         """Committed after everything that was stored before."""
         self._write(lambda: self.disk.cursors.__setitem__(peer, cursor))
+
+    def missed(self, peer: int, lines: int) -> None:
+        """For tests to look at."""
+        self.gaps.append((peer, lines))
 
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """For tests to look at."""

@@ -73,6 +73,7 @@ class RecordingHost:
         self.loads: list[Load] = []
         self.remembered: list[tuple[int, Cursor]] = []
         self.rejections: list[Rejected] = []
+        self.gaps: list[tuple[int, int]] = []
         self.events: list[Event] = []
         self.clock_ms = 0.0
         """What the clock on the wall shows."""
@@ -110,6 +111,10 @@ class RecordingHost:
     def remember(self, peer: int, cursor: Cursor) -> None:
         """Remember a cursor."""
         self.remembered.append((peer, cursor))
+
+    def missed(self, peer: int, lines: int) -> None:
+        """Remember a gap."""
+        self.gaps.append((peer, lines))
 
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """Remember who sent what did not verify."""
