@@ -26,7 +26,9 @@ _UNBOUNDED = 1 << 62
 _AIM_S = 0.010
 _MOST_S = 0.020
 """Of the store's thread in one step: whoever submits waits as long."""
-_FEWEST, _FIRST, _MOST = 8, 64, 1024
+_FEWEST, _FIRST, _MOST = 4, 32, 1024
+_MOST_BYTES = 2 * 1024 * 1024
+"""Of payloads in one step, as far as their average says: every page of them is taken back."""
 _REST = 4
 """Times as long as a step took nothing is pruned after it: the others of the store have most of its time."""
 _LEAST_REST_S = 0.005
@@ -78,10 +80,10 @@ class Retention:
     def run(self) -> None:
         """Prune until nothing is left to prune. Raises StoreError."""
         while not self._stopping:
-            step = self._thread.call(self._step, self._before_ms(), self._at_once)
+            most = self._most()
+            step = self._thread.call(self._step, self._before_ms(), most)
             self._count(step)
-            done = step.pruned.forgotten + step.pruned.emptied
-            if done < self._at_once:
+            if step.pruned.forgotten + step.pruned.emptied < most:
                 return
             self._adapt(step.took_s)
             gevent.sleep(max(_LEAST_REST_S, _REST * step.took_s))
@@ -89,6 +91,11 @@ class Retention:
     def stop(self) -> None:
         """Begin no further step."""
         self._stopping = True
+
+    def _most(self) -> int:
+        transactions, _ = self._store.totals()
+        average_bytes = self._store.log_bytes() / max(1, transactions)
+        return max(1, min(self._at_once, int(_MOST_BYTES / max(1.0, average_bytes))))
 
     def _before_ms(self) -> float:
         # By a clock that was set to the next year everything would be over its time.
