@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 import os
+import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sorcha_peer_core.builtin.sql_database import ANCHORS, PEER_TABLE_SECRET
+from sorcha_peer_core.builtin.sqlite_remains import ReadableRows, is_sound
 from sorcha_peer_core.builtin.sqlite_schema import migrate
-from sorcha_peer_core.errors import PeerError, StoreError
+from sorcha_peer_core.errors import StoreError
 from sorcha_peer_core.model.mending import Mended
-from sorcha_peer_core.wire.codec import decode_header
 
 _DRAFT = ".new"
 _READY = ".mended"
@@ -26,11 +27,12 @@ _NOT_TAKEN_OVER = frozenset({"meta", "sync_cursors"})
 _META = (PEER_TABLE_SECRET, ANCHORS)
 _FIRST = ("transaction_queue", "peers")
 """What nobody else has."""
-_MOST_STEPS = 40
-_MOST_SINGLE = 100_000
-"""Rows that are looked for one by one where a page is gone."""
 _MOST_S = 60.0
-"""For one table; what is not reached by then is left to the other nodes. A node that is mending stores nothing."""
+"""For a table that others have, too; what is not reached by then is left to them. A node that is mending stores nothing."""
+_HEAD = ".head"
+_PAGE_BYTES = 8192
+_SIZE_AT = 28
+"""Where the first page says how many pages there are."""
 _COMMIT_ROWS = 2000
 
 
@@ -123,22 +125,67 @@ def write_out(connection: sqlite3.Connection, path: str, close: Callable[[], Non
 
 
 def _salvage(path: str, target: sqlite3.Connection) -> Salvaged:
-    rows: dict[str, int] = {}
-    unread: list[str] = []
     try:
         source = _connect_reading(path)
     except sqlite3.Error as error:
-        return Salvaged(rows, (), f"anything ({error})")
+        return _salvage_headless(path, target, f"its beginning ({error})")
     with closing(source):
-        _copy_meta(source, target)
-        for table in _tables(target):
-            taken, problem = _copy_table(source, target, table)
-            rows[table] = taken
-            if problem:
-                unread.append(problem)
-        lost = _drop_hollow(target)
-    rows["transaction_queue"] -= len(lost)
-    return Salvaged(rows, lost, "; ".join(unread))
+        return _salvage_from(source, target)
+
+
+def _salvage_headless(path: str, target: sqlite3.Connection, said: str) -> Salvaged:
+    head = path + _HEAD
+    try:
+        _write_with_new_head(path, head, target)
+        try:
+            source = _connect_reading(head)
+        except sqlite3.Error:
+            return Salvaged({}, (), f"anything, for want of {said}")
+        with closing(source):
+            salvaged = _salvage_from(source, target)
+    finally:
+        _remove(head)
+    return salvaged._replace(unread="; ".join(filter(None, (said, salvaged.unread))))
+
+
+def _salvage_from(source: sqlite3.Connection, target: sqlite3.Connection) -> Salvaged:
+    rows: dict[str, int] = {}
+    unread: list[str] = []
+    _copy_meta(source, target)
+    for table in _tables(target):
+        taken, problem = _copy_table(source, target, table)
+        rows[table] = taken
+        if problem:
+            unread.append(problem)
+    _drop_hollow(target)
+    names = {name for (name,) in target.execute("SELECT tx_hash FROM transaction_queue")}
+    rows["transaction_queue"] = len(names)
+    lost = sorted(_submissions_named(source) - names)
+    return Salvaged(rows, tuple(lost), "; ".join(unread))
+
+
+def _submissions_named(source: sqlite3.Connection) -> set[str]:
+    """What was in the outbox, as far as its index can be read: it lies on other pages than the rows."""
+    names: set[str] = set()
+    with suppress(sqlite3.Error):
+        for (name,) in source.execute("SELECT tx_hash FROM transaction_queue INDEXED BY idx_queue_tx_hash"):
+            names.add(name)
+    return names
+
+
+def _write_with_new_head(path: str, copy: str, target: sqlite3.Connection) -> None:
+    """Copy a file of which the first page, which says where the tables are, is gone: in a file of today they are where they are
+    in an empty one. If that is not so, nothing fits its hash and nothing is taken over.
+    """
+    (empty,) = [file for _, name, file in target.execute("PRAGMA database_list") if name == "main"]
+    with open(empty, "rb") as fresh:
+        head = bytearray(fresh.read(_PAGE_BYTES))
+    shutil.copyfile(path, copy)
+    pages = os.stat(copy).st_size // _PAGE_BYTES
+    # No pages are known to be free, and there are as many as the file has.
+    head[_SIZE_AT : _SIZE_AT + 12] = pages.to_bytes(4, "big") + bytes(8)
+    with open(copy, "r+b") as damaged:
+        damaged.write(head)
 
 
 def _copy_meta(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
@@ -165,11 +212,11 @@ def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: s
         return 0, ""
     columns = [name for name in _columns(target, table) if name in theirs]
     insert = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
-    reading = _Reading(source, table, columns)
+    reading = ReadableRows(source, table, columns, math.inf if table in _FIRST else _MOST_S)
     taken = bad = 0
     target.execute("BEGIN IMMEDIATE")
     for row in reading:
-        if not _is_sound(table, dict(zip(columns, row, strict=True))):
+        if not is_sound(table, dict(zip(columns, row, strict=True))):
             bad += 1
             continue
         try:
@@ -185,94 +232,13 @@ def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: s
     return taken, "; ".join(parts)
 
 
-class _Reading:
-    """The rows of a table of which pages are gone: where one cannot be read, the next that can is looked for."""
-
-    def __init__(self, source: sqlite3.Connection, table: str, columns: list[str]) -> None:
-        self._source = source
-        self._from = f"SELECT {', '.join(columns)}, rowid FROM {table} NOT INDEXED"
-        self._table = table
-        self._until_s = time.monotonic() + _MOST_S
-        self.problem = ""
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        last = 0
-        while True:
-            try:
-                for row in self._source.execute(f"{self._from} WHERE rowid > ? ORDER BY rowid", (last,)):
-                    last = row[-1]
-                    yield row[:-1]
-                    if time.monotonic() > self._until_s:
-                        self.problem = "it takes too long"
-                        return
-            except sqlite3.Error as error:
-                self.problem = str(error)
-            else:
-                return
-            following = self._next_readable(last)
-            for rowid in range(last + 1, min(following, last + _MOST_SINGLE)):
-                yield from self._single(rowid)
-            if following > self._last_possible():
-                return
-            last = following - 1
-
-    def _next_readable(self, last: int) -> int:
-        """From where on rows can be read again; the gap may be up to twice as large as what is gone."""
-        for doublings in range(_MOST_STEPS):
-            start = last + 1 + (1 << doublings)
-            if start > self._last_possible():
-                return start
-            with suppress(sqlite3.Error):
-                self._source.execute(f"{self._from} WHERE rowid >= ? ORDER BY rowid LIMIT 1", (start,)).fetchall()
-                return start
-        return start
-
-    def _single(self, rowid: int) -> Iterator[tuple[Any, ...]]:
-        with suppress(sqlite3.Error):
-            for row in self._source.execute(f"{self._from} WHERE rowid = ?", (rowid,)).fetchall():
-                yield row[:-1]
-
-    def _last_possible(self) -> int:
-        try:
-            row = self._source.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (self._table,)).fetchone()
-        except sqlite3.Error:
-            row = None
-        return row[0] if row and isinstance(row[0], int) else _MOST_SINGLE
-
-
-def _is_sound(table: str, row: dict[str, Any]) -> bool:
-    """Whether a payload is still the one that the hash beside it names. A payload that is kept elsewhere is empty here."""
-    if table == "transactions":
-        return _is_envelope(row) and (not row["payload"] or _hashes_to(row["payload"], row["tx_hash"]))
-    if table == "transaction_queue" and row.get("tx_data"):
-        return isinstance(row["tx_hash"], str) and _hashes_to(row["tx_data"], row["tx_hash"])
-    return True
-
-
-def _is_envelope(row: dict[str, Any]) -> bool:
-    try:
-        return not row["header"] or decode_header(row["header"]).payload_hash == row["tx_hash"]
-    except (PeerError, TypeError):
-        return False
-
-
-def _hashes_to(payload: object, tx_hash: object) -> bool:
-    if not isinstance(payload, bytes):
-        return False
-    digest = hashlib.sha256(payload)
-    return tx_hash in (digest.digest(), digest.hexdigest())
-
-
-def _drop_hollow(target: sqlite3.Connection) -> tuple[str, ...]:
-    """Take submissions out whose payload was in a part of the log that is gone; returns their hashes."""
+def _drop_hollow(target: sqlite3.Connection) -> None:
+    """Take submissions out whose payload was in a part of the log that is gone."""
     target.execute("BEGIN IMMEDIATE")
     there = {tx_hash.hex() for (tx_hash,) in target.execute("SELECT tx_hash FROM transactions WHERE length(payload) > 0")}
-    hollow = [
-        name for (name,) in target.execute("SELECT tx_hash FROM transaction_queue WHERE length(tx_data) = 0") if name not in there
-    ]
-    target.executemany("DELETE FROM transaction_queue WHERE tx_hash = ?", [(name,) for name in hollow])
+    released = target.execute("SELECT tx_hash FROM transaction_queue WHERE length(tx_data) = 0").fetchall()
+    target.executemany("DELETE FROM transaction_queue WHERE tx_hash = ?", [row for row in released if row[0] not in there])
     target.execute("COMMIT")
-    return tuple(hollow)
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> list[str]:

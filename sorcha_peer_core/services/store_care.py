@@ -162,6 +162,8 @@ class StoreCare:
         sentence = mended.sentence(str(error))
         self.notices.append(sentence)
         self._events.emit(StoreMended(sentence))
+        for tx_hash in mended.lost_submissions:
+            log.warning("the submission %s was accepted here and is lost: submit it again", tx_hash)
         if mended.is_new_log:
             self._mended_at_s.append(self._clock())
             self.on_new_log("the store was damaged and has a new log, which everything has to begin with")

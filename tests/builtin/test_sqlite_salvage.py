@@ -12,7 +12,7 @@ import pytest
 from sorcha_peer_core.builtin import sqlite_file
 from sorcha_peer_core.builtin.sqlite_store import SqliteStore
 from sorcha_peer_core.errors import StoreBroken, StoreDamaged, StoreError
-from sorcha_peer_core.model.ids import PeerId
+from sorcha_peer_core.model.ids import PeerId, tx_hash_of
 from sorcha_peer_core.testing.store_samples import NOW_MS, arrivals_of, submissions_of
 
 PAGE_BYTES = 8192
@@ -88,6 +88,7 @@ def test_a_page_of_the_outbox_that_is_gone_costs_what_was_on_it_and_nothing_else
     assert len(QUEUED) - 15 < mended.submissions < len(QUEUED)
     assert mended.transactions == len(PAYLOADS)
     assert queued(file) < set(QUEUED)
+    assert set(mended.lost_submissions) == {tx_hash_of(payload).hex() for payload in set(QUEUED) - queued(file)}
     assert "a part of the table transaction_queue" in mended.unread
 
 
@@ -158,7 +159,7 @@ def test_a_file_of_no_bytes_is_not_taken_for_a_new_store(store, file):
     assert len(asides(file)) == 1
 
 
-def test_a_file_without_its_first_page_is_put_aside_and_the_store_begins_empty(store, file):
+def test_a_file_without_its_first_page_gives_what_is_on_the_others(store, file):
     store.close()
     overwrite(file, 0, 1)
 
@@ -166,8 +167,28 @@ def test_a_file_without_its_first_page_is_put_aside_and_the_store_begins_empty(s
         store.open()
 
     mended = store.mend()
-    assert "file is not a database" in mended.unread
-    assert store.totals()[0] == 0
+    assert mended.unread == "its beginning (file is not a database)"
+    assert (mended.submissions, mended.transactions) == (len(QUEUED), len(PAYLOADS))
+    assert queued(file) == set(QUEUED)
+    assert store.append(arrivals_of(b"next")) == [len(PAYLOADS) + 1]
+
+
+def test_a_file_of_another_schema_without_its_first_page_gives_nothing_wrong(store, file):
+    store.close()
+    with closing(sqlite3.connect(file)) as connection:
+        # The tables are on other pages than in a new file.
+        for table in ("transaction_queue", "transactions"):
+            connection.execute(f"CREATE TABLE moved AS SELECT * FROM {table}")
+            connection.execute(f"DROP TABLE {table}")
+            connection.execute(f"ALTER TABLE moved RENAME TO {table}")
+        connection.commit()
+    overwrite(file, 0, 1)
+
+    store.mend()
+
+    assert queued(file) <= set(QUEUED)
+    for entry in store.after(0, 10_000):
+        assert tx_hash_of(store.payload(entry.hash)) == entry.hash
 
 
 def test_a_file_of_something_else_is_not_moved(file):
@@ -239,21 +260,28 @@ def test_a_file_that_takes_the_place_of_the_open_one_is_kept(store, file):
     assert store.totals()[0] == len(PAYLOADS)
 
 
-def test_a_store_that_cannot_be_mended_now_is_left_as_it_is(store, file, monkeypatch):
-    store.close()
-    overwrite(file, pages_of(file, "transactions")[0], 1)
-    before = {path.name: path.read_bytes() for path in file.parent.iterdir() if path.suffix != ".lock"}
+def no_file(*_):
+    raise OSError(28, "No space left on device")
 
-    def no_room(*_):
-        raise OSError(28, "No space left on device")
+
+def no_page(*_):
+    raise sqlite3.OperationalError("database or disk is full")
+
+
+@pytest.mark.parametrize("head", [False, True], ids=["with a hole", "without its beginning"])
+@pytest.mark.parametrize("no_room", [no_file, no_page])
+def test_a_store_that_cannot_be_mended_now_is_left_as_it_is(store, file, monkeypatch, no_room, head):
+    store.close()
+    overwrite(file, 0 if head else pages_of(file, "transactions")[0], 1)
+    before = file.read_bytes()
 
     with monkeypatch.context() as changed:
-        changed.setattr("sorcha_peer_core.builtin.sqlite_salvage._copy_table", no_room)
-        with pytest.raises(StoreError, match=r"could not be mended: .*No space left on device; free some space"):
+        changed.setattr("sorcha_peer_core.builtin.sqlite_salvage._drop_hollow", no_room)
+        with pytest.raises(StoreError, match=r"could not be mended: .*; free some space"):
             store.mend()
 
-    after = {path.name: path.read_bytes() for path in file.parent.iterdir() if path.suffix not in (".lock", ".db-shm")}
-    assert {name: after[name] for name in before} == before
+    assert file.read_bytes() == before
+    assert {path.name for path in file.parent.iterdir()} <= {"peer.db", "peer.db.lock", "peer.db-wal", "peer.db-shm"}
     assert store.mend().submissions == len(QUEUED)
 
 

@@ -279,3 +279,14 @@ def test_a_stop_right_after_the_damage_is_still_an_orderly_one(cluster):
     assert victim.wait_for_exit(10) == 0
     victim.restart([other.address])
     assert len(victim.hashes()) == 50
+
+
+def test_a_node_does_not_start_on_a_disk_that_can_only_be_read_and_says_why(tmp_path):
+    with small_disk(tmp_path / "node-1", "4m"), Cluster(tmp_path, 1) as cluster:
+        [node] = cluster.nodes
+        subprocess.run(["mount", "-o", "remount,ro", node.data_dir], check=True)
+
+        node.spawn()
+
+        assert node.wait_for_exit(LINK_TIMEOUT_S) == 1
+        assert node.last_words() == f"the data directory {node.data_dir} cannot be used: Read-only file system"
