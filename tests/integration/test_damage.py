@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -282,11 +283,12 @@ def test_a_stop_right_after_the_damage_is_still_an_orderly_one(cluster):
 
 
 def test_a_node_does_not_start_on_a_disk_that_can_only_be_read_and_says_why(tmp_path):
-    with small_disk(tmp_path / "node-1", "4m"), Cluster(tmp_path, 1) as cluster:
-        [node] = cluster.nodes
-        subprocess.run(["mount", "-o", "remount,ro", node.data_dir], check=True)
+    place = tmp_path / "data"
+    with small_disk(place, "1m"):
+        subprocess.run(["mount", "-o", "remount,ro", place], check=True)
+        command = [sys.executable, "-m", "sorcha_peer_core", "run", "--data-dir", place, "--listen", "127.0.0.1:0"]
 
-        node.spawn()
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LINK_TIMEOUT_S, check=False)
 
-        assert node.wait_for_exit(LINK_TIMEOUT_S) == 1
-        assert node.last_words() == f"the data directory {node.data_dir} cannot be used: Read-only file system"
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"sorcha-peer: the data directory {place} cannot be used: Read-only file system"
