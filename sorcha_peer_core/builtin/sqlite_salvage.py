@@ -7,10 +7,10 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sorcha_peer_core.builtin.sql_database import ANCHORS, PEER_TABLE_SECRET
 from sorcha_peer_core.builtin.sqlite_remains import ReadableRows, is_sound
@@ -33,7 +33,8 @@ _HEAD = ".head"
 _PAGE_BYTES = 8192
 _SIZE_AT = 28
 """Where the first page says how many pages there are."""
-_COMMIT_ROWS = 2000
+_ROWS_AT_ONCE = 200
+_BYTES_AT_ONCE = 4 * 1024 * 1024
 
 
 class Salvaged(NamedTuple):
@@ -90,6 +91,7 @@ def begin_anew(path: str) -> Mended:
                 migrate(target, draft)
                 target.execute("COMMIT")
                 salvaged = _salvage(path, target)
+            _sync(draft)
             os.replace(draft, path + _READY)
             aside = put_aside(path, time.time())
             adopt(path)
@@ -117,6 +119,7 @@ def write_out(connection: sqlite3.Connection, path: str, close: Callable[[], Non
             # This journal is the old connection's, and in the draft already.
             _remove_beside(path)
             aside = put_aside(path, time.time())
+            _sync(draft)
             os.replace(draft, path)
     except BaseException:
         _remove(draft)
@@ -213,20 +216,14 @@ def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: s
     columns = [name for name in _columns(target, table) if name in theirs]
     insert = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
     reading = ReadableRows(source, table, columns, math.inf if table in _FIRST else _MOST_S)
-    taken = bad = 0
+    bad, before = 0, target.total_changes
     target.execute("BEGIN IMMEDIATE")
-    for row in reading:
-        if not is_sound(table, dict(zip(columns, row, strict=True))):
-            bad += 1
-            continue
-        try:
-            taken += target.execute(insert, row).rowcount
-        except (sqlite3.IntegrityError, OverflowError):
-            bad += 1
-        if taken % _COMMIT_ROWS == 0 and taken:
-            target.execute("COMMIT")
-            target.execute("BEGIN IMMEDIATE")
+    for some in _batches(reading):
+        sound = [row for row in some if is_sound(table, dict(zip(columns, row, strict=True)))]
+        bad += len(some) - len(sound)
+        target.executemany(insert, sound)
     target.execute("COMMIT")
+    taken = target.total_changes - before
     parts = [f"{bad} rows of {table} that are not what they were"] if bad else []
     parts += [f"a part of the table {table} ({reading.problem})"] if reading.problem else []
     return taken, "; ".join(parts)
@@ -241,14 +238,38 @@ def _drop_hollow(target: sqlite3.Connection) -> None:
     target.execute("COMMIT")
 
 
+def _batches(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    """Some rows at a time, as many as memory has room for."""
+    some: list[tuple[Any, ...]] = []
+    size = 0
+    for row in rows:
+        some.append(row)
+        size += sum(len(value) for value in row if isinstance(value, bytes))
+        if len(some) >= _ROWS_AT_ONCE or size > _BYTES_AT_ONCE:
+            yield some
+            some, size = [], 0
+    yield some
+
+
 def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
     return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
 
 
 def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA page_size = 8192")
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+    # A draft that is not finished is thrown away; one that is gets onto the disk as a whole.
+    connection.execute("PRAGMA journal_mode = off")
+    connection.execute("PRAGMA synchronous = off")
     return connection
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _connect_reading(path: str) -> sqlite3.Connection:
