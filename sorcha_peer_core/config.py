@@ -160,6 +160,9 @@ class TransactionDistributionSection(Section):
     bloom_reset_interval_s: PositiveSeconds = Field(
         3600.0, description="how often the filter of old hashes starts a new generation"
     )
+    retention_bytes: Annotated[int, Field(ge=0)] = Field(
+        0, description="most bytes of payloads that are kept, the oldest go first; 0: all, for a little more than a day"
+    )
     enable_compression: bool = Field(True, description="compress what links carry, where both sides can and it pays")
     min_receipts: Count = Field(2, description="peers that must have a submission; of all linked ones where fewer are linked")
 

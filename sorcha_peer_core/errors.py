@@ -102,5 +102,13 @@ class StoreBroken(StoreError):
     """The database is damaged or was made by a newer version; the message says which and what to do."""
 
 
+class StoreDamaged(StoreBroken):
+    """What is kept was damaged, deleted or replaced. A ``MendingStore`` puts it aside and goes on with what can be read."""
+
+
+class RowRefused(StoreError):
+    """The database does not take, or give, this very row: trying again does not help, and everything else goes on."""
+
+
 class NodeUnreachable(PeerError):
     """The management API of a running node did not answer: wrong address, or no node runs there."""

@@ -88,7 +88,9 @@ _SCHEMAS: dict[str, Any] = {
             "min": {"type": "integer", "minimum": 1, "description": "of how many peers a submission needs receipts"},
             "needed": {"type": "integer", "minimum": 1, "description": "now: fewer where fewer are linked"},
         }),
-        "transactions": _object({"stored": _COUNT, "delivered": _COUNT, "last_seq": _COUNT}),
+        "transactions": _object({
+            "stored": _COUNT, "delivered": _COUNT, "last_seq": _COUNT, "oldest_seq": _COUNT, "log_bytes": _COUNT,
+        }),
         "log_epoch": _COUNT,
         "traffic": _object({
             "received": _COUNT, "duplicates": _COUNT, "sent_bytes": _COUNT, "received_bytes": _COUNT,
@@ -96,6 +98,8 @@ _SCHEMAS: dict[str, Any] = {
             "received_plain_bytes": _COUNT,
         }),
         "last_discovery": {"type": ["integer", "null"], "description": "Unix seconds"}, "partition": _FLAG,
+        "clock_skew_s": {"type": ["number", "null"], "description": "ahead of the median of the linked peers' clocks"},
+        "warnings": {"type": "array", "items": _TEXT, "description": "what somebody should look at; empty when all is well"},
         "limits": _object({"max_transaction_bytes": _COUNT, "max_queue_size": _COUNT, "max_queue_bytes": _COUNT}),
         "jobs": _list(_ref("Job")),
     }),

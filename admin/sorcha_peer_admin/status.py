@@ -70,6 +70,8 @@ def status_json(status: NodeStatus, limits: Mapping[str, int]) -> dict[str, Any]
             "stored": status.transactions_stored,
             "delivered": status.transactions_delivered,
             "last_seq": status.last_seq,
+            "oldest_seq": status.oldest_seq,
+            "log_bytes": status.log_bytes,
         },
         "log_epoch": status.log_epoch,
         "traffic": {
@@ -82,6 +84,8 @@ def status_json(status: NodeStatus, limits: Mapping[str, int]) -> dict[str, Any]
         },
         "last_discovery": status.last_discovery_at,
         "partition": status.partition,
+        "clock_skew_s": None if status.clock_skew_s is None else round(status.clock_skew_s, 3),
+        "warnings": list(status.warnings),
         "limits": dict(limits),
     }
 

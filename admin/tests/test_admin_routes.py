@@ -29,10 +29,11 @@ def test_status_has_what_the_contract_names(client):
         "address_findings": {"stun": {"nat_type": "full cone"}},
         "peers": {"known": 4, "connected": 3, "active": 2}, "links": {"grpcstream": 2, "grpc": 1},
         "queue": {"pending": 5, "inflight": 6, "dead": 7, "retry": 13, "waiting_bytes": 140},
-        "receipts": {"min": 2, "needed": 1}, "transactions": {"stored": 8, "delivered": 9, "last_seq": 10},
+        "receipts": {"min": 2, "needed": 1},
+        "transactions": {"stored": 8, "delivered": 9, "last_seq": 10, "oldest_seq": 0, "log_bytes": 0},
         "log_epoch": LOG_EPOCH, "traffic": {"received": 11, "duplicates": 1, "sent_bytes": 1200, "received_bytes": 1300,
         "sent_plain_bytes": 2400, "received_plain_bytes": 1300},
-        "last_discovery": 1_700_000_005, "partition": False,
+        "last_discovery": 1_700_000_005, "partition": False, "clock_skew_s": None, "warnings": [],
         "limits": {"max_transaction_bytes": 1000, "max_queue_size": 15, "max_queue_bytes": 1600},
         "jobs": [
             {"name": "send feelers", "interval_s": 15.0, "last_run_at": 1_700_000_006, "last_duration_s": 0.2, "last_error": ""},

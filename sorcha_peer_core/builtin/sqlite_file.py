@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import peewee
 
 from sorcha_peer_core.builtin.sql_database import MetaValue, SqlConnection
+from sorcha_peer_core.builtin.sqlite_place import Claim, Place, is_disk_full, is_empty, is_text
+from sorcha_peer_core.builtin.sqlite_salvage import adopt, begin_anew, write_out
 from sorcha_peer_core.builtin.sqlite_schema import meta, migrate, set_meta
-from sorcha_peer_core.errors import ConfigError, StoreBroken, StoreError
+from sorcha_peer_core.errors import ConfigError, RowRefused, StoreBroken, StoreDamaged, StoreError
+from sorcha_peer_core.model.mending import Mended
+
+log = logging.getLogger(__name__)
 
 IN_MEMORY = ":memory:"
 _SCHEME = "sqlite:///"
@@ -35,6 +42,10 @@ _ADVICE = {
     sqlite3.SQLITE_IOERR: "the disk or the file system reports a failure",
 }
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_OF_ROWS = (sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE)
+_CHECKED_BYTES = 256 * 1024 * 1024
+"""Of a larger file only what nobody else has is checked at every start: reading all of it would take more than a second."""
+_VITAL = ("meta", "transaction_queue")
 
 
 def sqlite_path(url: str, data_dir: Path) -> str:
@@ -61,6 +72,8 @@ class SqliteFile:
         )
         self._connection: sqlite3.Connection | None = None
         self._durable = False
+        self._claim = Claim(path) if path != IN_MEMORY else None
+        self._place = Place(path) if path != IN_MEMORY else None
 
     @property
     def place(self) -> str:
@@ -68,13 +81,19 @@ class SqliteFile:
         return self.path
 
     def open(self) -> int:
-        """Connect, create or migrate; returns the log epoch."""
+        """Connect, check, create or migrate; returns the log epoch."""
+        if self._claim:
+            self._claim.take()
         try:
+            adopt(self.path)
+            if is_empty(self.path):
+                raise StoreDamaged(f"the store {self.path} is an empty file: what was in it is gone")
             with self._explained("open"):
                 self._database.connect()
                 connection: sqlite3.Connection = self._database.connection()  # type: ignore[no-untyped-call]
                 self._connection = connection
                 self._durable = False
+            self._check()
             with self.commit("create or migrate its tables") as connection:
                 return migrate(connection, self.path)
         except BaseException:
@@ -84,13 +103,20 @@ class SqliteFile:
     def close(self) -> None:
         """Disconnect; what was committed moves from the journal into the file. Idempotent."""
         self._connection = None
-        with self._explained("close"):
-            self._database.close()
+        try:
+            with self._explained("close"):
+                self._database.close()
+        finally:
+            if self._place:
+                self._place.forget()
+            if self._claim:
+                self._claim.release()
 
     @contextmanager
     def commit(self, what: str, durable: bool = False) -> Iterator[sqlite3.Connection]:
         """One transaction around the block: all of it is kept, or nothing. ``durable`` outlives a power failure too."""
         with self.reading(what) as connection:
+            self.check_place()
             self._set_durable(connection, durable)
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -122,6 +148,37 @@ class SqliteFile:
         """Keep a value beside the tables."""
         set_meta(connection, key, value)
 
+    def check_place(self) -> None:
+        """Raises StoreDamaged when the open files are no longer those at their paths."""
+        changed = self._place.changed() if self._place and self._connection is not None else ""
+        if changed:
+            raise StoreDamaged(f"{changed} was deleted or replaced while the node used it")
+
+    def mend(self) -> Mended:
+        """Go on in a new file; it is closed afterwards. What was deleted while it was open is still whole.
+
+        Raises StoreError when that cannot be done now.
+        """
+        if self._connection is not None and self._place is not None and self._place.changed():
+            try:
+                return write_out(self._connection, self.path, self.close)
+            except StoreError as error:
+                if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:
+                    raise
+                log.warning("%s was displaced, and is damaged besides: %s", self.path, error)
+        with suppress(StoreError):
+            self.close()
+        return begin_anew(self.path)
+
+    def _check(self) -> None:
+        with self.reading("be checked") as connection:
+            size = os.stat(self.path).st_size if self._place else 0
+            tables = ("",) if size <= _CHECKED_BYTES else [f"({name})" for name in _VITAL if _has_table(connection, name)]
+            for table in tables:
+                (found,) = connection.execute(f"PRAGMA quick_check{table}").fetchone()
+                if found != "ok":
+                    raise StoreDamaged(f"the store {self.path} is damaged: {' '.join(found.split())}")
+
     def _set_durable(self, connection: sqlite3.Connection, durable: bool) -> None:
         if durable != self._durable:
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -141,6 +198,17 @@ class SqliteFile:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         said = f"the store {self.path} could not {what}: {error}"
         if code in _DAMAGED:
-            return StoreBroken(f"{said}. The file is damaged: restore it from a backup, or move it away to start an empty one")
-        advice = _ADVICE.get(code)
+            if is_text(self.path):
+                return StoreBroken(
+                    f"{said}. The file is damaged: restore it from a backup, or move it away to start an empty one"
+                )
+            return StoreDamaged(f"{said}. The file is damaged")
+        if code in _OF_ROWS or isinstance(error, sqlite3.DataError | sqlite3.InterfaceError):
+            return RowRefused(said)
+        # Where there is no room for it, the file that is shared memory fails as if the disk were broken.
+        advice = _ADVICE.get(sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR and is_disk_full(self.path) else code)
         return StoreError(f"{said}; {advice}" if advice else said)
+
+
+def _has_table(connection: sqlite3.Connection, name: str) -> bool:
+    return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (name,)).fetchone())

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,8 +68,23 @@ def run(
     stop.on_signals()
     if exit_with_stdin:
         stop.on_end_of_stdin()
-    node = Node(config)
-    node.on_broken = stop.broken
+    notices: Sequence[str] = ()
+    while True:
+        node = Node(config, notices=notices)
+        node.on_broken, node.on_new_log = stop.broken, stop.renew
+        reason = _run_until_asked(node, stop)
+        if not stop.is_renewal:
+            break
+        notices = node.notices
+        stop.begin_again()
+        gc.unfreeze()
+    if stop.is_broken:
+        raise StartError(reason)
+    return 0
+
+
+def _run_until_asked(node: Node, stop: _StopRequest) -> str:
+    """Returns why it was to stop."""
     node.start()
     # What is here now stays: modules, configuration, the parts of the node. No search for garbage need pass it again.
     gc.freeze()
@@ -80,9 +95,7 @@ def run(
     finally:
         node.stop(reason)
     log.info("node %s has stopped", short(peer_id))
-    if stop.is_broken:
-        raise StartError(reason)
-    return 0
+    return reason
 
 
 class _StopRequest:
@@ -94,11 +107,27 @@ class _StopRequest:
         self._at_most_s = at_most_s
         self._requested = Event()
         self._reason = ""
+        self._over: list[bool] = []
         self.is_broken = False
+        self.is_renewal = False
+        """The node is to stop and to begin anew in the same process."""
+
+    def renew(self, reason: str) -> None:
+        """What the node has in memory counts on a log that is another one now."""
+        if not self._requested.is_set():
+            self.is_renewal = True
+            self._request(f"{reason}; the node begins anew")
+
+    def begin_again(self) -> None:
+        """The stop is over, and another node is about to start."""
+        self._over.append(True)
+        self._over = []
+        self.is_renewal = False
+        self._requested.clear()
 
     def broken(self, reason: str) -> None:
         """The node cannot go on: better a process that ends, and is started again, than one that only seems to live."""
-        self.is_broken = True
+        self.is_broken, self.is_renewal = True, False
         self._request(reason)
 
     def wait(self) -> str:
@@ -120,6 +149,10 @@ class _StopRequest:
         gevent.spawn(self._watch_stdin)
 
     def _signalled(self, number: int) -> None:
+        if self.is_renewal:
+            log.info("asked to stop: %s", signal.Signals(number).name)
+            self.is_renewal = False
+            return
         if self._requested.is_set():
             os._exit(128 + number)
         self._request(signal.Signals(number).name)
@@ -140,15 +173,17 @@ class _StopRequest:
 
         log.info("asked to stop: %s", reason)
         # A native thread, so that not even a blocked hub can keep the process alive.
-        get_original("_thread", "start_new_thread")(_end_process_after, (self._at_most_s,))
+        get_original("_thread", "start_new_thread")(_end_process_after, (self._at_most_s, self._over))
         self._reason = reason
         self._requested.set()
 
 
-def _end_process_after(seconds: float) -> None:
+def _end_process_after(seconds: float, over: Sequence[bool]) -> None:
     from gevent.monkey import get_original
 
     get_original("time", "sleep")(seconds)
+    if over:
+        return
     print(f"sorcha-peer: the node did not stop within {seconds:.0f} s and is ended", file=sys.stderr, flush=True)
     os._exit(1)
 

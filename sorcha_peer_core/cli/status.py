@@ -53,6 +53,9 @@ def rows_of(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "links", ", ".join(f"{links} {transport}" for transport, links in state.get("links", {}).items())
     stored, last_seq = count_text(transactions["stored"]), count_text(transactions["last_seq"])
     yield "transactions", f"{stored} stored, last place in the log {last_seq}"
+    if "log_bytes" in transactions:
+        oldest_seq = count_text(transactions["oldest_seq"])
+        yield "log", f"{bytes_text(transactions['log_bytes'])} of payloads, from place {oldest_seq} on"
     yield "queue", _queue_text(queue)
     if receipts := state.get("receipts"):
         yield "receipts", _receipts_text(receipts, peers["connected"])
@@ -62,6 +65,8 @@ def rows_of(state: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "last discovery", moment_text(state["last_discovery"])
     if state["partition"]:
         yield "warning", "the network seems to be split"
+    for warning in state.get("warnings", ()):
+        yield "warning", warning
 
 
 def _queue_text(queue: Mapping[str, int]) -> str:

@@ -132,6 +132,14 @@ class NodeStatus:
     """Of how many peers a submission needs receipts, as configured."""
     receipts_needed: int = 1
     """The same right now: fewer where fewer are linked, one at least."""
+    log_bytes: int = 0
+    """Of the payloads in the arrival log."""
+    oldest_seq: int = 0
+    """The first place of the arrival log that is still there, as of some seconds ago; 0 when it is empty."""
+    clock_skew_s: float | None = None
+    """How far the system's clock is ahead of those of the linked peers, by their median; None without peers."""
+    warnings: Sequence[str] = ()
+    """What somebody should look at, in sentences; empty when all is well."""
 
 
 class SubmitResult(NamedTuple):

@@ -8,10 +8,11 @@ returns, its rows survive a crash of the process. All of them may raise StoreErr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import PeerId, TxHash
+    from sorcha_peer_core.model.mending import Mended
     from sorcha_peer_core.model.messages import Created, Cursor
     from sorcha_peer_core.model.peer import PeerRow
     from sorcha_peer_core.model.transaction import (
@@ -183,3 +184,21 @@ class Store(TransactionStore, Outbox, PeerStore, Protocol):
 
     def close(self) -> None:
         """Flush and disconnect. Idempotent."""
+
+
+@runtime_checkable
+class MendingStore(Protocol):
+    """What a store can do besides, if it can: go on after damage."""
+
+    def check(self) -> None:
+        """Cheap: raises StoreDamaged when what is open is no longer where it should be."""
+
+    def probe(self) -> None:
+        """Commit a little and take it back: raises the StoreError that keeps the store from being written."""
+
+    def mend(self) -> Mended:
+        """After a StoreDamaged, from ``open`` or any other method: put the damaged data aside, and open anew.
+
+        Everything that can still be read is taken over, accepted submissions first. Raises StoreError when it cannot be done
+        now, for want of space for instance; everything is then as before, and it may be tried again.
+        """

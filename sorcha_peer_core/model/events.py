@@ -151,6 +151,55 @@ class StoreFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreRecovered:
+    """The store can be written again."""
+
+    lasted_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMended:
+    """The store was damaged. It works again; what became of the damaged data is in the sentence."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotStored:
+    """The store does not take this transaction, however often it is tried; everything else goes on."""
+
+    tx_hash: TxHash
+    own: bool
+    """Submitted here: it is a dead letter now."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockOff:
+    """The system's clock differs from those of the linked peers."""
+
+    skew_s: float
+    """How far this node's clock is ahead of them; negative: behind."""
+    parked: bool
+    """So far that peers refuse what this node releases: own submissions wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRight:
+    """It does not any more."""
+
+    skew_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SyncGap:
+    """A part of a peer's arrival log is gone there, because its retention is over, before this node had read it."""
+
+    peer_id: PeerId
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionSuspected:
     """The network may have fallen apart: what this node sees may be a part of it. Nothing is done about it here."""
 
@@ -168,5 +217,5 @@ Event = (
     PeerLinked | PeerUnlinked | PeerLost | DialFailed | BootstrapFailed | HandshakeRefused | TurnedAway | TransactionRejected
     | FetchFailed | ForeignFetchFailed | Dropped | StateChanged | AddressChanged | ReachabilityChanged | StoreFailed
     | DeadLetter | QueueFull
-    | PartitionSuspected | PartitionOver
+    | StoreRecovered | StoreMended | NotStored | ClockOff | ClockRight | SyncGap | PartitionSuspected | PartitionOver
 )  # fmt: skip

@@ -29,6 +29,7 @@ from sorcha_peer_core.node.tracing import TRACED
 from sorcha_peer_core.plugin_manager import PluginManager
 from sorcha_peer_core.protocol.breaker import BreakerConfig
 from sorcha_peer_core.services.bootstrap_sources import ASK_INTERVAL_S, bootstrap_entries
+from sorcha_peer_core.services.clock import CHECKED_EVERY_S as CLOCK_CHECKED_EVERY_S
 from sorcha_peer_core.services.data_dir import DataDirLock
 from sorcha_peer_core.services.events import EventBus
 from sorcha_peer_core.services.identity import Identity, load_or_create_identity
@@ -36,6 +37,8 @@ from sorcha_peer_core.services.metrics import Metrics, NodeReading
 from sorcha_peer_core.services.native import NativeThread
 from sorcha_peer_core.services.pace import Pace
 from sorcha_peer_core.services.plaintext import check_plaintext
+from sorcha_peer_core.services.retention import PRUNED_EVERY_S
+from sorcha_peer_core.services.store_care import CHECKED_EVERY_S, StoreCare, StoreThread, payload_of
 from sorcha_peer_core.services.supervisor import Supervisor
 from sorcha_peer_core.services.tls.modes import Protection, protect
 from sorcha_peer_core.services.visits import BESIDE_LINKS
@@ -59,12 +62,12 @@ def default_plugins() -> PluginManager:
 class Node(Submitting):
     """One node. ``start`` and ``stop`` once each; in between it is a :class:`NodeApi` for services."""
 
-    def __init__(self, config: Config, plugins: PluginManager | None = None) -> None:
+    def __init__(self, config: Config, plugins: PluginManager | None = None, *, notices: Sequence[str] = ()) -> None:
         super().__init__()
         self._config = config
         self._plugin_manager = plugins or default_plugins()
         self._lock = DataDirLock(config.data_dir)
-        self._store_thread = NativeThread()
+        self._store_thread = StoreThread()
         self._services: list[Service] = []
         self._running = False
         self._stopping = Signal()
@@ -72,6 +75,10 @@ class Node(Submitting):
         self._classic: ClassicServices | None = None
         self._last_status: NodeStatus | None = None
         self._certified_elsewhere: Sequence[CertifiedElsewhere] = ()
+        self._notices = notices
+        self.on_new_log: Callable[[str], None] = lambda reason: None
+        """Called, with a sentence, when the store was mended while the node ran and its log is another one now: what is in
+        memory still counts on the old one. Stop the node from another greenlet and start one anew, with these ``notices``."""
         self.on_broken: Callable[[str], None] = lambda reason: None
         """Called, with a sentence, when a part failed that the node cannot work without: stop it from another greenlet."""
 
@@ -102,7 +109,7 @@ class Node(Submitting):
             classic.api.stop()
         parts, self._parts = self._parts, None
         if parts is not None:
-            self._last_status = self._report.status()
+            self._last_status, self._notices = self._report.status(), parts.ground.care.notices
             # Whoever waits for the log or for deliveries learns that nothing more will come.
             parts.driver.log_grew.set()
             parts.outbox.settled.set()
@@ -117,8 +124,10 @@ class Node(Submitting):
     def _start(self, choice: Choice) -> None:
         identity = load_or_create_identity(self._config.data_dir)
         protection = protect(self._config.security, self._config.data_dir, self._config.node.network_id, identity.peer_id)
-        self._store_thread.call(choice.store.open)
         ground = self._ground(choice, identity, protection)
+        ground.care.notices.extend(self._notices)
+        ground.care.open()
+        ground.care.on_new_log = lambda reason: self.on_new_log(reason)  # noqa: PLW0108 - set later
         self._parts = parts = assemble(ground, choice.strategy, choice.resolvers, self._stored)
         self._report = report = Report(parts)
         self._metrics = Metrics(
@@ -128,6 +137,7 @@ class Node(Submitting):
                 report.counters,
                 lambda: ground.events.counts,
                 connection_errors=lambda: parts.links.connection_errors,
+                pruned=lambda: parts.retention.pruned,
                 dropped=lambda: {"send queue full": parts.driver.dropped_frames},
                 refused=lambda: self.refused,
             )
@@ -138,7 +148,7 @@ class Node(Submitting):
         self._start_services()
 
     def _ground(self, choice: Choice, identity: Identity, protection: Protection) -> Ground:
-        supervisor = Supervisor()
+        supervisor, events = Supervisor(), EventBus()
         supervisor.on_vital_failure = lambda name: self.on_broken(f"an internal error ended its {name}; the log has more")
         return Ground(
             config=self._config,
@@ -146,10 +156,11 @@ class Node(Submitting):
             protection=protection,
             store=choice.store,
             store_thread=self._store_thread,
+            care=StoreCare(choice.store, self._store_thread, events, supervisor),
             crypto_thread=NativeThread(),
             pace=Pace(),
             supervisor=supervisor,
-            events=EventBus(),
+            events=events,
             rng=SystemRandom(),
         )
 
@@ -209,6 +220,9 @@ class Node(Submitting):
         store = parts.ground.store
         rows, anchors = self._store_thread.call(lambda: (store.peers(), store.anchors()))
         parts.discovery.start(rows, parts.schedule, self._config.peer_discovery.refresh_interval_s, anchors)
+        parts.schedule.every(PRUNED_EVERY_S, "retention", parts.retention.run)
+        parts.schedule.every(CLOCK_CHECKED_EVERY_S, "clock", parts.clock.check)
+        parts.schedule.every(CHECKED_EVERY_S, "care of the store", parts.ground.care.check)
         parts.schedule.start()
 
     def _ask_for_first_contacts(self, choice: Choice, parts: Parts) -> None:
@@ -267,6 +281,11 @@ class Node(Submitting):
     # NodeApi.
 
     @property
+    def notices(self) -> Sequence[str]:
+        """What damage was found and mended, since the process began."""
+        return self._parts.ground.care.notices if self._parts else self._notices
+
+    @property
     def data_dir(self) -> Path:
         """Where the node keeps its files."""
         return self._config.data_dir
@@ -320,7 +339,7 @@ class Node(Submitting):
 
     def payload(self, tx_hash: TxHash) -> bytes | None:
         """The payload of a transaction that is stored or queued here."""
-        return self._store_thread.call(self._assembled.ground.store.payload, tx_hash)
+        return self._store_thread.call(payload_of, self._assembled.ground.store, tx_hash)
 
     def trace(self, tx_hash: TxHash) -> TraceView:
         """Whom a transaction came from, and who got it from here. Raises NotTraced, saying why there is no trace."""
@@ -375,6 +394,7 @@ def _stop_parts(parts: Parts, grace_s: float, reason: str) -> None:
     ground = parts.ground
     ground.events.emit(StateChanged("stopping", reason))
     parts.schedule.stop()
+    parts.retention.stop()
     ground.pace.stop()
     parts.discovery.stop()
     parts.address.stop()
@@ -385,6 +405,6 @@ def _stop_parts(parts: Parts, grace_s: float, reason: str) -> None:
     parts.storage.stop()
     parts.driver.stop()
     ground.supervisor.stop(grace_s / 3)
-    ground.store_thread.call(ground.store.close)
+    ground.care.close()
     ground.store_thread.stop()
     ground.crypto_thread.stop()

@@ -22,11 +22,13 @@ from sorcha_peer_core.protocol.core import Core
 from sorcha_peer_core.protocol.discovery import Discovery
 from sorcha_peer_core.protocol.discovery_host import DiscoveryConfig
 from sorcha_peer_core.protocol.peer_table import PeerTable
+from sorcha_peer_core.services.clock import ClockWatch
 from sorcha_peer_core.services.discovery import DiscoveryService, Disk, Limits
 from sorcha_peer_core.services.driver import Driver
 from sorcha_peer_core.services.links import Links
 from sorcha_peer_core.services.outbox import Outbox
 from sorcha_peer_core.services.own_record import OwnRecord
+from sorcha_peer_core.services.retention import Retention
 from sorcha_peer_core.services.schedule import Schedule
 from sorcha_peer_core.services.security import TransactionRules
 from sorcha_peer_core.services.session import LocalSide
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from sorcha_peer_core.services.native import NativeThread
     from sorcha_peer_core.services.pace import Pace
     from sorcha_peer_core.services.peer_link import PeerLink
+    from sorcha_peer_core.services.store_care import StoreCare
     from sorcha_peer_core.services.supervisor import Supervisor
     from sorcha_peer_core.services.tls.modes import Protection
 
@@ -62,6 +65,7 @@ class Ground:
     protection: Protection
     store: Store
     store_thread: NativeThread
+    care: StoreCare
     crypto_thread: NativeThread
     pace: Pace
     supervisor: Supervisor
@@ -90,6 +94,8 @@ class Parts:
     schedule: Schedule
     address: OwnAddress
     tracing: Tracing
+    clock: ClockWatch
+    retention: Retention
 
 
 def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressResolver], stored: Callable[[Done], None]) -> Parts:
@@ -139,7 +145,12 @@ def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressReso
     )
     discovery = _discovery(ground, strategy, links)
     address = own_address(ground, resolvers, own, links)
-    parts = Parts(ground, found, own, driver, verifier, storage, links, outbox, discovery, Schedule(), address, tracing)
+    clock = ClockWatch(ground.events.emit, lambda: links.peers)
+    retention = _retention(ground, clock, lambda: bool(links.peers))
+    schedule = Schedule()
+    parts = Parts(
+        ground, found, own, driver, verifier, storage, links, outbox, discovery, schedule, address, tracing, clock, retention
+    )
     _introduce(parts)
     return parts
 
@@ -152,6 +163,7 @@ def _introduce(parts: Parts) -> None:
         tracing.linked(peer)
         discovery.linked(peer)
 
+    links.on_clock, parts.outbox.clock_is_off, parts.clock.on_right = parts.clock.heard, parts.clock.is_off, parts.outbox.wake
     parts.ground.pace.on_recovered = discovery.hurry
     parts.outbox.on_dead = lambda tx_hash, reason: parts.ground.events.emit(DeadLetter(tx_hash, reason))
     links.on_linked, links.on_unlinked, links.newcomers = linked, discovery.unlinked, discovery.newcomers
@@ -203,6 +215,18 @@ def _discovery_config(config: Config, strategy: Strategy) -> DiscoveryConfig:
         max_concurrent=discovery.max_concurrent_discoveries,
         retry_most_s=discovery.retry_interval_s,
         failure_threshold=discovery.failure_threshold,
+    )
+
+
+def _retention(ground: Ground, clock: ClockWatch, has_links: Callable[[], bool]) -> Retention:
+    distribution = ground.config.transaction_distribution
+    return Retention(
+        ground.store,
+        ground.store_thread,
+        distribution.transaction_cache_ttl_s,
+        distribution.retention_bytes,
+        # Without anybody to compare it with, no clock is believed; nothing arrives then either.
+        is_sure_of_time=lambda: has_links() and not clock.flaw,
     )
 
 

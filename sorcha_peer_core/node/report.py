@@ -64,12 +64,16 @@ class Report:
             transactions_stored=stored,
             transactions_delivered=last_seq,
             last_seq=last_seq,
+            log_bytes=ground.store.log_bytes(),
+            oldest_seq=parts.retention.oldest_seq,
             log_epoch=ground.store.log_epoch,
             traffic=self._traffic(),
             last_discovery_at=parts.discovery.last_discovery_at,
             partition=parts.driver.core.reconciling.is_partition_suspected,
             addresses=tuple(parts.address.service.views()),
             address_findings=parts.address.service.findings(),
+            clock_skew_s=parts.clock.skew_s,
+            warnings=tuple(self.warnings()),
         )
 
     def _traffic(self) -> Traffic:
@@ -97,9 +101,22 @@ class Report:
     def flaws(self) -> list[str]:
         """What keeps the node from doing its work, in words."""
         flaws = [f"the greenlet {name} failed" for name in self._parts.ground.supervisor.failed]
-        if self._parts.storage.failure:
-            flaws.append(f"the store cannot be written: {self._parts.storage.failure}")
+        failure = self._parts.storage.failure or self._parts.ground.care.failure
+        if failure:
+            flaws.append(f"the store cannot be written: {failure}")
+        if self._parts.clock.is_off():
+            flaws.append(self._parts.clock.flaw)
         return flaws
+
+    def warnings(self) -> list[str]:
+        """What somebody should look at: what is wrong now, and what damage was mended since the process began."""
+        clock = self._parts.clock
+        slight = [clock.flaw] if clock.flaw and not clock.is_off() else []
+        return [
+            *self.flaws(),
+            *slight,
+            *(f"the store was damaged and mended: {notice}" for notice in self._parts.ground.care.notices),
+        ]
 
     @property
     def broken(self) -> bool:
@@ -113,6 +130,10 @@ class Report:
             "dedup_bloom_fill_ratio": parts.filter.fill_ratio,
             "network_partition_detected": parts.driver.core.reconciling.is_partition_suspected,
             "fetching": parts.driver.core.fetching,
+            "log_bytes": parts.ground.store.log_bytes(),
+            "pruning_longest_step_seconds": parts.retention.longest_step_s,
+            "clock_skew_seconds": parts.clock.skew_s or 0.0,
+            "store_failing": bool(parts.storage.failure or parts.ground.care.failure),
             "local_slowness": parts.driver.core.slowness,
             "local_stretch": parts.ground.pace.stretch,
             "storage_queue": parts.storage.waiting,
@@ -127,6 +148,8 @@ class Report:
             "dead_letters": self._parts.ground.events.counts["DeadLetter"],
             "receipts": core.counters.receipts,
             "sync_recovered": core.counters.synced,
+            "pruned_bytes": self._parts.retention.freed_bytes,
+            "store_operations_put_aside": self._parts.storage.put_aside,
             "digests_refused": core.reconciling.refused,
             "transactions_rejected": core.counters.rejected,
             "chunks_refused": core.swarms.refused,

@@ -153,8 +153,7 @@ def _is_nearly_full(parts: Parts) -> bool:
 
 def receipts_given(parts: Parts, tx_hash: TxHash) -> int:
     """How many peers have said that they have an own transaction, as far as the core counts them."""
-    receipts = getattr(parts.driver.core, "receipts", None)
-    return 0 if receipts is None else receipts.given(tx_hash)
+    return parts.driver.core.receipts.given(tx_hash)
 
 
 def receipts_needed(parts: Parts) -> int:

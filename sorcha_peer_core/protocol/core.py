@@ -269,6 +269,11 @@ class Core:
         self._owed.stored(hashes)
         self.traces.stored(hashes, now, self._host.unix_ms())
 
+    def not_stored(self, tx_hash: TxHash, now: float) -> None:
+        """This one never will be: it was passed on, and need not be kept at hand any longer."""
+        self._now = now
+        self._recent.committed(tx_hash)
+
     def loaded(self, answer: m.Answer, now: float) -> None:
         """The store's answer to ``Host.load``."""
         self._now = now

@@ -60,6 +60,9 @@ class Host(Protocol):
     def give_up(self, tx_hash: TxHash, reason: str) -> None:
         """Nobody takes this own transaction: it is a dead letter."""
 
+    def missed(self, peer: int, lines: int) -> None:
+        """So many lines of this peer's log were gone before this node could read on there."""
+
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """What ``peer`` sent under this hash did not verify."""
 

@@ -57,6 +57,8 @@ class Sync:
         self._cursors: dict[int, Cursor] = {}
         self._read: set[int] = set()
         """Linked peers whose log was read to its end since the link came up."""
+        self._gaps: dict[int, int] = {}
+        """Peers whose log was read before this link, and the lines that are gone since; until one is found that is there."""
         self._turns: deque[int] = deque()
         self._readings: dict[int, _Reading] = {}
         self._waiting: dict[TxHash, list[int]] = {}
@@ -69,12 +71,15 @@ class Sync:
     def link_up(self, peer: int, cursor: Cursor, now: float) -> None:
         """``peer`` is linked; its log is read from ``cursor`` on."""
         self._cursors[peer] = cursor
+        if cursor.seq:
+            self._gaps[peer] = 0
         self._turns.append(peer)
         self._start(now)
 
     def link_down(self, peer: int, now: float) -> None:
         """Its log cannot be read now; the cursor stays where it was proved to be."""
         del self._cursors[peer]
+        self._gaps.pop(peer, None)
         if peer in self._turns:
             self._turns.remove(peer)
         self._parked.pop(peer, None)
@@ -159,6 +164,7 @@ class Sync:
         page = reading.next
         assert page is not None
         before = self._cursors[peer]
+        self._look_for_gap(peer, before, page)
         self._move(peer, page)
         # A log that always has more and never gets on would keep its place for ever.
         if not page.more:
@@ -175,6 +181,17 @@ class Sync:
             reading.next = None
             self._ask(peer, reading, now)
         self._start(now)
+
+    def _look_for_gap(self, peer: int, before: Cursor, page: SyncPage) -> None:
+        """Every line of a log has a number: what is between two pages and on neither is gone."""
+        if peer not in self._gaps:
+            return
+        if page.log_epoch == before.log_epoch:
+            self._gaps[peer] += max(0, page.next_seq - before.seq - len(page.items))
+        if page.items or not page.more or page.log_epoch != before.log_epoch:
+            lines = self._gaps.pop(peer)
+            if lines:
+                self._host.missed(peer, lines)
 
     def _move(self, peer: int, page: SyncPage) -> None:
         self._cursors[peer] = Cursor(page.log_epoch, page.next_seq)

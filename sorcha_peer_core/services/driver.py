@@ -13,7 +13,7 @@ import gevent
 from gevent.event import Event as Signal
 
 from sorcha_peer_core.model import messages as m
-from sorcha_peer_core.model.events import Dropped, TransactionRejected
+from sorcha_peer_core.model.events import Dropped, SyncGap, TransactionRejected
 from sorcha_peer_core.model.transaction import Arrival, Due, Transaction
 from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.services.storage import Delivered, Done, GivenUp, KeepCursor, Postponed
@@ -33,6 +33,10 @@ _TURN_ITEMS = 256
 """Work done before other greenlets get a turn: a few milliseconds."""
 _BACKLOG_BYTES = 16 * 1024 * 1024
 """Received and not yet stored; beyond it the links are not read (back-pressure)."""
+
+
+_FAILING_BACKLOG_BYTES = 128 * 1024 * 1024
+"""The same while the store cannot be written: for some time a node without a disk relays all the same."""
 
 
 class Outlet(Protocol):
@@ -282,6 +286,12 @@ class Driver:
         assert self._storage is not None
         self._storage.add(GivenUp(tx_hash, reason))
 
+    def missed(self, peer: int, lines: int) -> None:
+        """Tell the operator whose log has a gap."""
+        outlet = self._outlets.get(peer)
+        if outlet is not None:
+            self._events.emit(SyncGap(outlet.peer_id, lines))
+
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """Tell the operator who sent it."""
         outlet = self._outlets.get(peer)
@@ -337,8 +347,11 @@ class Driver:
     def _on_carried_out(self, done: Done) -> None:
         now = time.monotonic()
         self.core.stored([arrival.transaction.hash for arrival in done.stored], now)
-        self._count_own([arrival.transaction for arrival in done.stored if arrival.own], -1)
-        for arrival in done.stored:
+        own = [arrival.transaction for arrival in (*done.stored, *done.put_aside) if arrival.own]
+        self._count_own(own, -1)
+        for aside in done.put_aside:
+            self.core.not_stored(aside.transaction.hash, now)
+        for arrival in (*done.stored, *done.put_aside):
             self._release(len(arrival.transaction.payload))
         for answer in done.answers:
             self.core.loaded(answer, now)
@@ -369,13 +382,17 @@ class Driver:
 
     def _hold(self, size: int) -> None:
         self._backlog_bytes += size
-        if self._backlog_bytes > _BACKLOG_BYTES:
+        if self._backlog_bytes > self._most_backlog_bytes:
             self._room.clear()
 
     def _release(self, size: int) -> None:
         self._backlog_bytes -= size
-        if self._backlog_bytes <= _BACKLOG_BYTES:
+        if self._backlog_bytes <= self._most_backlog_bytes:
             self._room.set()
+
+    @property
+    def _most_backlog_bytes(self) -> int:
+        return _FAILING_BACKLOG_BYTES if self._storage is not None and self._storage.failure else _BACKLOG_BYTES
 
 
 _ASIDE = frozenset({m.Peers, m.PeersRequest, m.Goodbye, m.DialBack, m.DialledBack})

@@ -59,6 +59,12 @@ def _bootstrap_sentence(event: e.BootstrapFailed) -> str:
     return f"none of the {len(event.reasons)} bootstrap nodes answers ({'; '.join(event.reasons)}); trying again until one does"
 
 
+def clock_sentence(skew_s: float, parked: bool) -> str:
+    """What is wrong with the clock, and what to do."""
+    differs = f"the clock of this machine is {abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} those of the peers"
+    return f"{differs}; set it right" + (", own submissions wait until then" if parked else "")
+
+
 def _by(peer_id: PeerId | None) -> str:
     return f"peer {short(peer_id)}" if peer_id else "an unknown peer"
 
@@ -94,6 +100,20 @@ _SENTENCES: dict[type, Callable[[Any], tuple[int, str]]] = {
     ),
     e.QueueFull: lambda event: (logging.WARNING, f"submissions are refused: {event.cause}"),
     e.StoreFailed: lambda event: (logging.WARNING, f"the store failed: {event.what}"),
+    e.StoreRecovered: lambda event: (logging.INFO, f"the store can be written again, after {event.lasted_s:.0f} s"),
+    e.StoreMended: lambda event: (logging.WARNING, f"the store was damaged and mended: {event.what}"),
+    e.NotStored: lambda event: (
+        logging.WARNING,
+        f"the store does not take transaction {short(event.tx_hash)}{', which is a dead letter now' if event.own else ''}: "
+        f"{event.reason}",
+    ),
+    e.ClockOff: lambda event: (logging.WARNING, clock_sentence(event.skew_s, event.parked)),
+    e.ClockRight: lambda event: (logging.INFO, f"the clock agrees with those of the peers again, to {abs(event.skew_s):.0f} s"),
+    e.SyncGap: lambda event: (
+        logging.WARNING,
+        f"{event.lines} transactions that this node missed are gone from the log of {_by(event.peer_id)}: "
+        "their retention is over",
+    ),
     e.Dropped: lambda event: (logging.DEBUG, f"dropped {event.frames} frames for {_by(event.peer_id)}: {event.reason}"),
     e.DialFailed: lambda event: (logging.DEBUG, f"could not link to {event.address} by {event.transport}: {event.reason}"),
     e.ForeignFetchFailed: lambda event: (

@@ -54,6 +54,9 @@ _MOST_LINGERING = 3
 class Links:
     """LinkEvents of all transports. Knows who is linked, and tells those who care."""
 
+    on_clock: Callable[[PeerId, float], None] = staticmethod(lambda peer_id, origin_ms: None)
+    """A handshake is over that told what the peer's clock shows (``Handshake.clock_origin_ms``)."""
+
     def __init__(
         self,
         local: LocalSide,
@@ -320,6 +323,7 @@ class Links:
         peer_id = hello.record.peer_id
         if family_of(hello.observed_host):
             self.on_observed(peer_id, plain_host(hello.observed_host), session.link.outbound)
+        self.on_clock(peer_id, handshake.clock_origin_ms)
         if handshake.is_look and session.link.outbound:
             session.look = Look(session.link)
         elif handshake.is_look or not (session.link.outbound or self._admits(peer_id)):

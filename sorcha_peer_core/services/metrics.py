@@ -29,6 +29,7 @@ class NodeReading:
         connection_errors: Callable[[], Mapping[tuple[str, str], int]],
         dropped: Callable[[], Mapping[str, int]],
         refused: Callable[[], Mapping[str, int]],
+        pruned: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self.status = status
         self.gauges = gauges
@@ -40,6 +41,8 @@ class NodeReading:
         """By reason."""
         self.refused = refused
         """Submissions, by reason."""
+        self.pruned = pruned
+        """By reason."""
 
 
 class Metrics:
@@ -81,6 +84,7 @@ class _NodeCollector(Collector):
             errors.add_metric(labels, number)
         yield errors
         yield _counted("dropped", "Frames that were dropped.", "reason", reading.dropped())
+        yield _counted("pruned", "Transactions that left the log, or lost their payload.", "reason", reading.pruned())
         yield _counted("submissions_refused", "Submissions that were not accepted.", "reason", reading.refused())
         yield _counted("events", "Events by kind.", "kind", reading.events())
 

@@ -45,6 +45,8 @@ _MOST_AWAITING = 4096
 _FULL_QUEUE_BYTES = 1024 * 1024
 """Of the fullest send queue; above it the release pauses, but not for long: one slow peer must not hold up all."""
 _PATIENCE_S = 0.5
+_MOST_POSTPONED_S = 330.0
+"""The longest backoff, five minutes, and some seconds in which somebody works on the clock."""
 _RETRY_S = 1.0
 _LOOK_S = 0.02
 """How often it is looked whether there is room, or whether peers' logs have been read."""
@@ -267,8 +269,13 @@ class Outbox:
             return _RETRY_S
         if not self._is_open or not self._has_room or self._is_flushing:
             return _LOOK_S
-        due_ms = self._store.next_due_ms()
+        due_ms = self._next_due_ms(time.time() * 1000)
         return None if due_ms is None else max(_LOOK_S, due_ms / 1000 - time.time())
+
+    def _next_due_ms(self, now_ms: float) -> float | None:
+        """When a row is to be offered again. Nothing is postponed for so long: then the clock was set back, and it is due now."""
+        due_ms = self._store.next_due_ms()
+        return now_ms if due_ms is not None and due_ms > now_ms + _MOST_POSTPONED_S * 1000 else due_ms
 
     def _wait_for_room(self) -> None:
         deadline = time.monotonic() + _PATIENCE_S
@@ -294,12 +301,12 @@ class Outbox:
     def _offer_due(self) -> bool:
         """Offer again what got too few receipts; what has outlived its envelope gets a new one."""
         now_ms = time.time() * 1000
-        due_ms = self._store.next_due_ms()
+        due_ms = self._next_due_ms(now_ms)
         if due_ms is None or due_ms > now_ms:
             return False
         room = max(1, min(_ROWS_AT_ONCE, _MOST_AWAITING - self._driver.awaiting_receipts))
         waiting = self._store.queue_totals().waiting
-        offers = self._ask_store(self._store.due, now_ms, room) or []
+        offers = self._ask_store(self._store.due, max(now_ms, self._store.next_due_ms() or 0.0), room) or []
         self._settle(waiting - self._store.queue_totals().waiting)
         fresh_ms = now_ms + min(_RENEWED_BEFORE_S, self._ttl_s / 10) * 1000
         self._driver.offer_again([offer for offer in offers if offer.expires_ms > fresh_ms])

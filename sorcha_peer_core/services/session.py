@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from sorcha_peer_core.interfaces.transport import MAX_BATCH_BYTES
 from sorcha_peer_core.model.handshake import NONCE_BYTES, PROTOCOL_VERSION, Form, Hello, Proof, Purpose, common_form, proof_text
 from sorcha_peer_core.model.ids import PeerId, short
 from sorcha_peer_core.model.messages import Farewell, Goodbye
+from sorcha_peer_core.services.clock import elapsed_s, unix_ms
 from sorcha_peer_core.services.security import is_genuine, is_signed_by
 
 if TYPE_CHECKING:
@@ -102,6 +102,9 @@ class Handshake:
         self.remote: Hello | None = None
         """The other side's Hello, once it has passed the checks."""
         self.done = False
+        self.clock_origin_ms = 0.0
+        """Once it is done: what the other side's clock would have shown when ``elapsed_s`` was zero."""
+        self._said_s = self._heard_s = 0.0
         self._rung = 0
         self._linked = False
         self._purpose = Purpose.LINK
@@ -149,19 +152,25 @@ class Handshake:
             return self._on_hello(message)
         if isinstance(message, Proof) and self.remote is not None and not self._outbound:
             self._check_proof("dialler", message.signature)
-            self.done = True
+            self._finish(self.remote, elapsed_s() - self._said_s)
             return None
         raise HandshakeRefused(f"a {type(message).__name__} frame in the middle of the handshake")
 
     def _on_hello(self, hello: Hello) -> Hello | Proof:
+        self._heard_s = elapsed_s()
         self._check_hello(hello)
         self.remote = hello
         if not self._outbound:
             self._purpose = hello.purpose if self._admits(hello.record.peer_id) else Purpose.LOOK
             return self._hello(self._prove("listener"))
         self._check_proof("listener", hello.proof)
-        self.done = True
+        self._finish(hello, self._heard_s - self._said_s)
         return Proof(self._prove("dialler"))
+
+    def _finish(self, hello: Hello, round_trip_s: float) -> None:
+        self.done = True
+        # It was on its way for half of that.
+        self.clock_origin_ms = hello.clock_ms + (round_trip_s / 2 - self._heard_s) * 1000
 
     def _check_hello(self, hello: Hello) -> None:
         local = self._local
@@ -204,6 +213,7 @@ class Handshake:
 
     def _hello(self, proof: bytes) -> Hello:
         local = self._local
+        self._said_s = elapsed_s()
         return Hello(
             version_min=PROTOCOL_VERSION,
             version_max=PROTOCOL_VERSION,
@@ -214,7 +224,7 @@ class Handshake:
             max_batch_bytes=MAX_BATCH_BYTES,
             max_transaction_bytes=local.max_transaction_bytes,
             features=local.forms,
-            clock_ms=time.time() * 1000,
+            clock_ms=unix_ms(),
             log_epoch=local.log_epoch,
             rung=self._rung,
             linked=self._linked,

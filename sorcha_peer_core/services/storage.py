@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -11,17 +12,22 @@ from typing import TYPE_CHECKING, NamedTuple
 import gevent
 from gevent.event import Event as Signal
 
-from sorcha_peer_core.errors import StoreError
+from sorcha_peer_core.errors import RemoteProtocolError, RowRefused, StoreError
 from sorcha_peer_core.model import messages as m
-from sorcha_peer_core.model.events import StoreFailed
+from sorcha_peer_core.model.events import NotStored
+from sorcha_peer_core.model.ids import tx_hash_of
 from sorcha_peer_core.model.transaction import Arrival
 from sorcha_peer_core.services.security import CLOCK_TOLERANCE_MS, MAX_TTL_S
+from sorcha_peer_core.services.store_care import not_what_it_was
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.store import Store
     from sorcha_peer_core.model.ids import PeerId, TxHash
+    from sorcha_peer_core.model.transaction import Transaction
     from sorcha_peer_core.services.events import EventBus
     from sorcha_peer_core.services.native import NativeThread
+
+log = logging.getLogger(__name__)
 
 _MOST_OPERATIONS = 1024
 _ROUND_BYTES = 16 * 1024 * 1024
@@ -79,6 +85,8 @@ class Done(NamedTuple):
     postponed: int = 0
     """Submissions that are to be offered again."""
     dead: Sequence[GivenUp] = ()
+    put_aside: Sequence[Arrival] = ()
+    """What the store does not take, however often it is tried."""
 
 
 class Storage:
@@ -86,6 +94,7 @@ class Storage:
 
     Order is kept: a page of the log that is read after an arrival was handed in contains it. A round that fails is
     tried again as a whole until it succeeds (an append knows what it already has), so a full disk delays, it does not lose.
+    Where it fails because of one operation, smaller rounds find out which, and the others go on without it.
     """
 
     def __init__(self, store: Store, thread: NativeThread, events: EventBus, done: Callable[[Done], None]) -> None:
@@ -96,6 +105,9 @@ class Storage:
         self._operations: deque[Operation] = deque()
         self._questions: Counter[int] = Counter()
         self.refused_questions = 0
+        self.put_aside = 0
+        """Operations that could never be carried out."""
+        self._at_once = _MOST_OPERATIONS
         self._signal = Signal()
         self._stopping = False
         self.failure = ""
@@ -122,10 +134,10 @@ class Storage:
             self._signal.wait()
             self._signal.clear()
             while self._operations:
-                carried_out = self._carry_out(list(islice(self._operations, _MOST_OPERATIONS)))
+                carried_out = self._carry_out(list(islice(self._operations, self._at_once)))
                 for _ in range(carried_out):
                     self._forget(self._operations.popleft())
-                if carried_out:
+                if carried_out or not self.failure:
                     continue
                 if self._stopping:
                     return
@@ -143,17 +155,54 @@ class Storage:
                 del self._questions[operation.peer]
 
     def _carry_out(self, round_: list[Operation]) -> int:
-        """Returns how many operations are done with; none when the store failed."""
+        """Returns how many operations are done with; none when the store failed, or a smaller round is to be tried."""
         try:
             done = self._thread.call(carry_out, self._store, round_)
+        except RowRefused as error:
+            return self._without_culprit(round_, str(error))
         except StoreError as error:
-            if not self.failure:
-                self._events.emit(StoreFailed(str(error)))
             self.failure = str(error)
             return 0
+        except Exception as bug:
+            # Whatever is wrong with one operation: it must not keep the others from being carried out.
+            log.exception("operations of the store could not be carried out")
+            return self._without_culprit(round_, f"{type(bug).__name__}: {bug}")
         self.failure = ""
+        self._at_once = min(2 * self._at_once, _MOST_OPERATIONS)
         self._done(done)
         return done.operations
+
+    def _without_culprit(self, round_: list[Operation], reason: str) -> int:
+        self.failure = ""
+        if len(round_) > 1:
+            self._at_once = len(round_) // 2
+            return 0
+        self.put_aside += 1
+        [operation] = round_
+        last_seq = self._store.totals()[1]
+        if isinstance(operation, Arrival):
+            self._give_up(operation, reason)
+            dead = (GivenUp(operation.transaction.hash, reason),) if operation.own else ()
+            self._done(Done((), (), last_seq, 1, settled=len(dead), dead=dead, put_aside=(operation,)))
+        else:
+            log.warning("the store cannot do what was asked and goes on without: %s", reason)
+            answers = (
+                ()
+                if isinstance(operation, KeepCursor | Delivered | Postponed | GivenUp)
+                else (_no_answer(self._store, operation, last_seq),)
+            )
+            self._done(Done((), answers, last_seq, 1))
+        return 1
+
+    def _give_up(self, arrival: Arrival, reason: str) -> None:
+        tx_hash = arrival.transaction.hash
+        self._events.emit(NotStored(tx_hash, arrival.own, reason))
+        if arrival.own:
+            try:
+                self._thread.call(self._store.give_up, {tx_hash: reason}, time.time() * 1000)
+            except StoreError as error:
+                # Its row is released again after the next start.
+                log.warning("transaction %s could not be made a dead letter: %s", tx_hash.hex(), error)
 
 
 def carry_out(store: Store, operations: Sequence[Operation]) -> Done:
@@ -234,14 +283,38 @@ class _Round:
 def answer(store: Store, question: m.Load) -> m.Answer:
     """Look up what the core asks for."""
     if isinstance(question, m.LoadWanted):
-        return m.Loaded(question, tuple(store.load(question.hashes)))
+        return m.Loaded(question, _load(store, question.hashes))
     if isinstance(question, m.LoadChunks):
-        return m.Loaded(question, tuple(store.load([question.want.hash])))
+        return m.Loaded(question, _load(store, [question.want.hash]))
     if isinstance(question, m.LoadKnown):
         return m.KnownHashes(question, frozenset(store.known(question.hashes)))
     if isinstance(question, m.LoadCreated):
         return m.CreatedPage(question, tuple(store.created(question.start_ms, question.end_ms, question.most, question.after)))
     return _page(store, question)
+
+
+def _load(store: Store, hashes: Sequence[TxHash]) -> tuple[Transaction, ...]:
+    """What is passed on has to be what was verified: else the peers take this node for a forger."""
+    try:
+        found = store.load(hashes)
+    except RemoteProtocolError:
+        raise not_what_it_was(hashes[0]) from None
+    for transaction in found:
+        if tx_hash_of(transaction.payload) != transaction.hash:
+            raise not_what_it_was(transaction.hash)
+    return tuple(found)
+
+
+def _no_answer(store: Store, question: m.Load, last_seq: int) -> m.Answer:
+    """What is answered to a question that the store cannot answer."""
+    if isinstance(question, m.LoadKnown):
+        return m.KnownHashes(question, frozenset())
+    if isinstance(question, m.LoadCreated):
+        return m.CreatedPage(question, ())
+    if isinstance(question, m.LoadLog):
+        next_seq = min(question.after_seq + question.most, last_seq)
+        return m.LogPage(question, store.log_epoch, (), next_seq, next_seq < last_seq)
+    return m.Loaded(question, ())
 
 
 def _page(store: Store, question: m.LoadLog) -> m.LogPage:
@@ -252,8 +325,9 @@ def _page(store: Store, question: m.LoadLog) -> m.LogPage:
     # Nobody takes what has outlived any time to live, and whoever reads this log would wait for it in vain.
     oldest_ms = time.time() * 1000 - MAX_TTL_S * 1000 - CLOCK_TOLERANCE_MS
     items = tuple(m.Announced(entry.hash, entry.size) for entry in entries if entry.created_ms > oldest_ms)
-    next_seq = entries[-1].seq if entries else after
-    return m.LogPage(question, store.log_epoch, items, next_seq, len(entries) == question.most)
+    # Whoever read this log before what it has was pruned goes on at its end.
+    is_full = len(entries) == question.most
+    return m.LogPage(question, store.log_epoch, items, entries[-1].seq if is_full else last_seq, is_full)
 
 
 def _loaded_bytes(found: m.Answer) -> int:

@@ -345,6 +345,9 @@ class Machine:
     def give_up(self, tx_hash: TxHash, reason: str) -> None:
         """Nobody reads dead letters."""
 
+    def missed(self, peer: int, lines: int) -> None:
+        """Never here: nothing is pruned."""
+
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """Never here: every transaction is genuine."""
 

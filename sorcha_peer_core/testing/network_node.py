@@ -181,6 +181,7 @@ class Node:
         self.core: Core | None = None
         self.life = 0
         self.rejections: list[tuple[int, TxHash, str]] = []
+        self.gaps: list[tuple[int, int]] = []
         self.events: list[Event] = []
         self._writes: list[Callable[[], TxHash | None]] = []
         self._filter = _Filter((), True)
@@ -268,6 +269,10 @@ class Node:
         """For tests to look at."""
         self.disk.dead[tx_hash] = reason
         self.disk.outbox.pop(tx_hash, None)
+
+    def missed(self, peer: int, lines: int) -> None:
+        """For tests to look at."""
+        self.gaps.append((peer, lines))
 
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """For tests to look at."""

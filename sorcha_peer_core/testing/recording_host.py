@@ -85,6 +85,7 @@ class RecordingHost:
         self.deliveries: list[TxHash] = []
         self.postponements: list[Postponed] = []
         self.dead: dict[TxHash, str] = {}
+        self.gaps: list[tuple[int, int]] = []
         self.events: list[Event] = []
         self.clock_ms = 0.0
         """What the clock on the wall shows."""
@@ -134,6 +135,10 @@ class RecordingHost:
     def give_up(self, tx_hash: TxHash, reason: str) -> None:
         """Remember what nobody takes."""
         self.dead[tx_hash] = reason
+
+    def missed(self, peer: int, lines: int) -> None:
+        """Remember a gap."""
+        self.gaps.append((peer, lines))
 
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """Remember who sent what did not verify."""

@@ -56,7 +56,6 @@ def metrics_of(node):
 
 def test_what_was_submitted_offline_is_delivered_when_others_are_linked(cluster, tmp_path):
     # Receipts are what this waits for.
-    pytest.importorskip("sorcha_peer_core.protocol.receipts")
     lonely, *others = cluster.nodes
     lines = write_lines(tmp_path / "lines")
     run_command("submit", "--lines", lines, "--data-dir", lonely.data_dir)

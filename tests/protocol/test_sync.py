@@ -243,3 +243,39 @@ def test_a_log_that_was_read_is_read_anew_after_the_link_was_lost(sync: Sync, ho
     sync.link_up(ANN, START, now=3.0)
 
     assert sync.logs_read == 0
+
+
+def test_lines_that_are_gone_before_a_log_was_read_on_are_told_once(sync: Sync, host: RecordingHost):
+    sync.link_up(ANN, Cursor(7, 100), now=0.0)
+
+    sync.page(ANN, page(next_seq=300, more=True), (), now=1.0)
+    sync.page(ANN, page(*H[:3], next_seq=410, more=True), (), now=2.0)
+    sync.page(ANN, page(*H[3:5], next_seq=500), (), now=3.0)
+
+    assert host.gaps == [(ANN, 200 + 110 - 3)]
+
+
+def test_a_log_of_which_nothing_is_left_has_a_gap_to_its_end(sync: Sync, host: RecordingHost):
+    sync.link_up(ANN, Cursor(7, 100), now=0.0)
+
+    sync.page(ANN, page(next_seq=300), (), now=1.0)
+
+    assert host.gaps == [(ANN, 200)]
+    assert host.remembered == [(ANN, Cursor(7, 300))]
+
+
+@pytest.mark.parametrize(
+    ("cursor", "answer"),
+    [
+        (Cursor(7, 100), page(*H[:3], next_seq=103)),
+        (Cursor(7, 0), page(*H[:3], next_seq=400)),
+        (Cursor(7, 100), page(*H[:3], next_seq=400, log_epoch=8)),
+    ],
+    ids=["all is there", "it is read for the first time", "it is another log"],
+)
+def test_there_is_no_gap_where_nothing_was_missed(sync: Sync, host: RecordingHost, cursor, answer):
+    sync.link_up(ANN, cursor, now=0.0)
+
+    sync.page(ANN, answer, (), now=1.0)
+
+    assert host.gaps == []

@@ -63,7 +63,8 @@ def world():
         aside=lambda peer_id, message: aside.append((peer_id, message)),
     )
     core = RecordingCore()
-    driver.attach(core, SimpleNamespace(add=added["storage"].append), SimpleNamespace(add=added["verifier"].append))
+    storage = SimpleNamespace(add=added["storage"].append, failure="")
+    driver.attach(core, storage, SimpleNamespace(add=added["verifier"].append))
     world = SimpleNamespace(driver=driver, core=core, events=seen, aside=aside, **added)
     world.greenlet = gevent.spawn(driver.run)
     yield world

@@ -66,6 +66,34 @@ ALL = [
     ),
     (e.QueueFull("9 wait"), logging.WARNING, "submissions are refused: 9 wait"),
     (e.StoreFailed("the disk is full"), logging.WARNING, "the store failed: the disk is full"),
+    (e.StoreRecovered(12.3), logging.INFO, "the store can be written again, after 12 s"),
+    (e.StoreMended("it was cut off"), logging.WARNING, "the store was damaged and mended: it was cut off"),
+    (
+        e.NotStored(HASH, False, "it is too big"),
+        logging.WARNING,
+        "the store does not take transaction 00000000: it is too big",
+    ),
+    (
+        e.NotStored(HASH, True, "it is too big"),
+        logging.WARNING,
+        "the store does not take transaction 00000000, which is a dead letter now: it is too big",
+    ),
+    (
+        e.ClockOff(45.2, False),
+        logging.WARNING,
+        "the clock of this machine is 45 s ahead of those of the peers; set it right",
+    ),
+    (
+        e.ClockOff(-3600.0, True),
+        logging.WARNING,
+        "the clock of this machine is 3600 s behind those of the peers; set it right, own submissions wait until then",
+    ),
+    (e.ClockRight(-1.2), logging.INFO, "the clock agrees with those of the peers again, to 1 s"),
+    (
+        e.SyncGap(ALICE, 17),
+        logging.WARNING,
+        "17 transactions that this node missed are gone from the log of peer abababab: their retention is over",
+    ),
     (
         e.PartitionSuspected("of 20 live peers 9 are left"),
         logging.INFO,

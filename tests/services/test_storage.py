@@ -11,8 +11,9 @@ from service_parts import FailingNow, InlineThread, identity_of, sealed, submiss
 
 from sorcha_peer_core.builtin.memory_store import MemoryStore
 from sorcha_peer_core.builtin.sqlite_store import build_sqlite_store
+from sorcha_peer_core.errors import RowRefused, StoreDamaged
 from sorcha_peer_core.model import messages as m
-from sorcha_peer_core.model.events import StoreFailed
+from sorcha_peer_core.model.events import NotStored
 from sorcha_peer_core.model.transaction import Arrival, QueueState
 from sorcha_peer_core.services import storage as module
 from sorcha_peer_core.services.events import EventBus
@@ -117,26 +118,98 @@ def test_a_failing_store_is_tried_again_and_nothing_is_lost_or_doubled(world, br
     assert world.store.cursors() == {ALICE: m.Cursor(1, 2)}
 
 
-def test_a_failure_is_shown_while_it_lasts_and_told_once(world):
+def test_a_failure_is_shown_while_it_lasts(world):
     world.store.failing = {"append"}
     world.storage.add(arrival(b"a"))
     wait_until(lambda: world.store.refused >= 3, "it is tried again and again")
 
     assert world.storage.failure == "the disk is full"
-    assert world.events == [StoreFailed("the disk is full")]
 
     world.store.failing = set()
     wait_until(lambda: stored(world) == [b"a"], "it is stored")
     assert world.storage.failure == ""
 
 
-def test_a_second_failure_is_told_again(world):
-    for payload in (b"a", b"b"):
-        world.store.failing, before = {"append"}, len(world.events)
+class Picky:
+    """A store that does not take, or give, some transactions."""
+
+    def __init__(self, store, *culprits: bytes, error: Exception) -> None:
+        self._store = store
+        self._culprits = set(culprits)
+        self._error = error
+        self.gave_up: dict[bytes, str] = {}
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def append(self, arrivals):
+        if any(arrival.transaction.payload in self._culprits for arrival in arrivals):
+            raise self._error
+        return self._store.append(arrivals)
+
+    def load(self, hashes):
+        raise self._error
+
+    def give_up(self, hashes, now_ms):
+        self.gave_up.update(hashes)
+        return len(hashes)
+
+
+def run_with(store):
+    events, seen, done = EventBus(), [], []
+    events.subscribe(seen.append)
+    storage = Storage(store, InlineThread(), events, done.append)
+    return SimpleNamespace(storage=storage, done=done, events=seen, greenlet=gevent.spawn(storage.run))
+
+
+@pytest.mark.parametrize("error", [RowRefused("it is too big"), OverflowError("it is too big")], ids=["refused", "a bug"])
+def test_one_transaction_that_can_never_be_stored_does_not_keep_the_others_from_it(store, error):
+    world = run_with(Picky(store, b"bad", error=error))
+
+    for payload in (b"a", b"b", b"bad", *(b"%d" % number for number in range(50))):
         world.storage.add(arrival(payload))
-        wait_until(lambda before=before: len(world.events) == before + 1, "the failure is told")
-        world.store.failing = set()
-        wait_until(lambda payload=payload: payload in stored(world), "it recovers")
+    world.storage.add(KeepCursor(ALICE, m.Cursor(1, 2)))
+
+    wait_until(store.cursors, "all is carried out")
+    assert len(stored(world)) == 52
+    [event] = [event for event in world.events if isinstance(event, NotStored)]
+    assert (event.tx_hash, event.own) == (arrival(b"bad").transaction.hash, False)
+    assert "it is too big" in event.reason
+    assert [aside.transaction.payload for done in world.done for aside in done.put_aside] == [b"bad"]
+    assert world.storage.put_aside == 1
+    assert world.storage.failure == ""
+    world.greenlet.kill()
+
+
+def test_an_own_transaction_that_can_never_be_stored_is_a_dead_letter(store):
+    picky = Picky(store, b"bad", error=RowRefused("it is too big"))
+    world = run_with(picky)
+
+    world.storage.add(arrival(b"bad")._replace(own=True))
+
+    wait_until(lambda: picky.gave_up, "it is given up")
+    assert picky.gave_up == {arrival(b"bad").transaction.hash: "it is too big"}
+    world.greenlet.kill()
+
+
+def test_a_question_that_can_never_be_answered_is_answered_with_nothing(store):
+    world = run_with(Picky(store, error=RowRefused("it cannot be read")))
+    question = m.LoadWanted(1, (bytes(32),))
+
+    world.storage.add(question)
+    world.storage.add(arrival(b"a"))
+
+    wait_until(lambda: stored(world) == [b"a"], "the next is carried out")
+    assert [answer for done in world.done for answer in done.answers] == [m.Loaded(question, ())]
+    world.greenlet.kill()
+
+
+def test_a_payload_that_is_not_what_it_was_is_passed_on_to_nobody(store):
+    [good] = [arrival(b"good")]
+    store.append([good._replace(transaction=good.transaction._replace(payload=b"gone bad"))])
+
+    with pytest.raises(StoreDamaged, match=rf"what the store has of the transaction {good.transaction.hash.hex()} is not what"):
+        carry_out(store, [m.LoadWanted(1, (good.transaction.hash,))])
 
 
 def test_stop_carries_out_what_is_there(world):
