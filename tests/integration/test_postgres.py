@@ -8,8 +8,8 @@ import pytest
 import requests
 from devnet_commands import report_of, run_command, write_lines
 
-from sorcha_peer_core.cli.client import Refused, find_node
 from sorcha_peer_core.cli.cluster import Cluster, wait_until
+from sorcha_peer_core.client import Refused, find_node
 
 
 def settings_of(tmp_path, urls):
