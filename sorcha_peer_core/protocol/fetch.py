@@ -215,6 +215,7 @@ class Fetcher:
             wanted.announcers[late] = wanted.announcers.pop(late)
             wanted.fruitless += 1
             wanted.lates += 1
+            self._patience.unanswered()
         if wanted.fruitless >= self._config.fetch_rounds * len(wanted.announcers):
             self._host.emit(FetchFailed(timer.hash, len(wanted.announcers)))
             self._drop(timer.hash)

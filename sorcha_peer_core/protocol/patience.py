@@ -7,7 +7,9 @@ from collections.abc import Sequence
 _GROWS = 1.25
 _SHRINKS = 0.98
 """So that about one question in ten is in vain where pushes and answers are late all the time."""
-_MOST = 40.0
+_GROWS_UNANSWERED = 1.05
+"""Less: whoever does not answer may be dead, and what is late tells once more when it comes."""
+_MOST = 200.0
 
 
 class Patience:
@@ -26,6 +28,10 @@ class Patience:
         """For the push of what was announced."""
         self.answer = 1.0
         """For what was asked for, before somebody else is asked."""
+
+    def unanswered(self) -> None:
+        """Somebody did not answer in time."""
+        self.answer = min(self.answer * _GROWS_UNANSWERED, _MOST)
 
     def came(self, peer: int, asked_before: Sequence[int]) -> bool:
         """``peer`` brought what these were asked for, the last one last; returns whether it is one of them."""
