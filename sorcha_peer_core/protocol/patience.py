@@ -18,7 +18,7 @@ class Patience:
     >>> patience = Patience()
     >>> patience.came(7, asked_before=(3,)); patience.came(3, asked_before=(3, 5))
     >>> patience.push, patience.answer
-    (1.25, 1.25)
+    (1.225, 1.25)
     """
 
     __slots__ = ("answer", "push")
