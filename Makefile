@@ -14,13 +14,15 @@ SOURCES := sorcha_peer_core plugins admin tests benchmarks examples
 
 # gevent patches the standard library for a whole process, so tests that need it run apart from those that must not have it.
 UNPATCHED := tests/model tests/protocol tests/wire tests/config tests/builtin tests/cli tests/sim $(wildcard tests/test_*.py)
+# The examples in docstrings are tests, too.
+EXAMPLES := sorcha_peer_core/model sorcha_peer_core/protocol sorcha_peer_core/sim
 PATCHED := tests/services tests/integration $(wildcard plugins/*/tests examples/*/tests) admin/tests
 PYTEST := $(BIN)/python -m pytest --timeout=120 --timeout-method=signal
 
 # Both runs happen, whatever the first says.
 define run_tests
 status=0; \
-echo "Tests without gevent"; $(PYTEST) $(1) $(wildcard $(UNPATCHED)) || status=1; \
+echo "Tests without gevent"; $(PYTEST) $(1) --doctest-modules $(EXAMPLES) $(wildcard $(UNPATCHED)) || status=1; \
 echo "Tests under gevent"; $(PYTEST) $(1) -p sorcha_peer_core.testing.patched $(wildcard $(PATCHED)) || status=1; \
 exit $$status
 endef

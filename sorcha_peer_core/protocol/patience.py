@@ -16,7 +16,8 @@ class Patience:
     """Two factors, 1 where everybody is quick. Without them a late network asks for what is on its way, and is later still.
 
     >>> patience = Patience()
-    >>> patience.came(7, asked_before=(3,)); patience.came(3, asked_before=(3, 5))
+    >>> patience.came(7, asked_before=(3,)), patience.came(3, asked_before=(3, 5))
+    (False, True)
     >>> patience.push, patience.answer
     (1.225, 1.25)
     """
