@@ -126,9 +126,7 @@ def prove_that_nothing_is_lost(
 ) -> None:
     """Everything acknowledged is on every node, once, byte for byte; nothing waits. ``pruned`` have lost payloads on purpose."""
     for node in nodes:
-        wait_until(
-            lambda node=node: not _missing(node, ledger), SETTLE_S, f"node {node.number} to have everything ({about})", 0.2
-        )
+        wait_until(lambda node=node: not _missing(node, ledger), SETTLE_S, f"node {node.number} to have all ({about})", 0.2)
         wait_until(lambda node=node: not _waiting(node), SETTLE_S, f"the queue of node {node.number} to empty ({about})", 0.2)
     # What was not acknowledged may have been committed all the same, and then it spreads like everything else.
     wait_until(

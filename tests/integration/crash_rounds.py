@@ -20,7 +20,6 @@ from sorcha_peer_core.builtin import sqlite_schema
 from sorcha_peer_core.builtin.sqlite_file import SqliteFile
 from sorcha_peer_core.cli.cluster import Cluster, NodeProcess, wait_until
 from sorcha_peer_core.config import CONFIG_FILE
-from sorcha_peer_core.errors import PeerError
 
 OLD_SCHEMA = 3
 QUEUED = 600
@@ -31,7 +30,7 @@ _LOG_COLUMNS = "seq, tx_hash, size, content_type, register_id, origin, created_m
 
 
 class CrashRounds:
-    """Kills, by a seed, the first two nodes of a cluster while they work, the third while it prunes, the fourth while it migrates."""
+    """Kills nodes of a cluster by a seed: the first two at work, the third while it prunes, the last while it migrates."""
 
     def __init__(self, cluster: Cluster, ledger: Ledger, seed: int) -> None:
         self._first, self._second, self._pruning, self._migrating = cluster.nodes
