@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from hashlib import sha256
+from http import HTTPStatus
 from random import Random
 
 import gevent
 from gevent.event import Event
 
 from sorcha_peer_core.cli.cluster import NodeProcess, read_log, wait_until
-from sorcha_peer_core.client import NodeClient, find_node
+from sorcha_peer_core.client import NodeClient, Refused, find_node
 from sorcha_peer_core.errors import NodeUnreachable, PeerError
 
 SETTLE_S = 60.0
@@ -27,7 +28,7 @@ class Ledger:
         self._made = 0
         self.acknowledged: set[str] = set()
         self.unanswered: set[str] = set()
-        """Sent to a node that went away before it answered."""
+        """Sent to a node that went away before it answered, or stopped."""
 
     def payloads(self, count: int) -> list[bytes]:
         """Payloads that were never there before: most are small, some are too large to be pushed."""
@@ -39,12 +40,18 @@ class Ledger:
         return b"%d/" % self._made + self._rng.randbytes(size)
 
     def submit(self, client: NodeClient, payloads: Sequence[bytes]) -> bool:
-        """Hand them over, in one call; returns whether the node answered."""
+        """Hand them over, in one call; returns whether the node took them, and did not go away or stop meanwhile."""
         hashes = {sha256(payload).hexdigest() for payload in payloads}
         try:
             accepted = self._hand_over(client, payloads)
         except NodeUnreachable:
             self.unanswered |= hashes - self.acknowledged
+            return False
+        except Refused as refused:
+            if refused.http_status != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            self.unanswered |= hashes - self.acknowledged
+            self.note(refused.answer.get("accepted", ()))
             return False
         assert accepted == hashes, "the node refused some"
         self.note(accepted)
@@ -110,10 +117,13 @@ class Submitter:
         self._greenlet = gevent.spawn(self._run)
 
     def _run(self) -> None:
-        with suppress(PeerError):
+        try:
             client = client_of(self._node)
-            while not self._ended.is_set() and self._ledger.submit(client, self._ledger.payloads(self._at_once)):
-                self._ended.wait(self._pause_s)
+        except PeerError:
+            # It is away already.
+            return
+        while not self._ended.is_set() and self._ledger.submit(client, self._ledger.payloads(self._at_once)):
+            self._ended.wait(self._pause_s)
 
     def end(self) -> None:
         """Block until its last call was answered, or the node went away."""

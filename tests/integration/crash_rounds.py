@@ -36,6 +36,7 @@ class CrashRounds:
         self._first, self._second, self._pruning, self._migrating = cluster.nodes
         self._nodes = cluster.nodes
         self._ledger = ledger
+        self._seed = seed
         self._rng = Random(f"rounds/{seed}")
         self._ended = Event()
         self._pruner = gevent.spawn(self._kill_while_it_prunes)
@@ -60,7 +61,8 @@ class CrashRounds:
         return *usual, self.flushing, *usual, self.migrating
 
     def run(self, rounds: int) -> None:
-        """So many; the node that prunes is killed beside them."""
+        """So many, of which one that fails says its seed; the node that prunes is killed beside them."""
+        kind = self.kinds[0]
         try:
             for number in range(rounds):
                 kind = self.kinds[number % len(self.kinds)]
@@ -69,6 +71,9 @@ class CrashRounds:
                 self._took_s[kind.__name__] += time.monotonic() - begin_s
                 if self._pruner.dead:
                     self._pruner.get()
+        except Exception as error:
+            error.add_note(f"while {kind.__name__}, with seed {self._seed}; until then {self}")
+            raise
         finally:
             self._ended.set()
             self._pruner.get(timeout=SETTLE_S)

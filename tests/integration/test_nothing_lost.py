@@ -37,4 +37,5 @@ def test_whatever_a_node_does_when_it_is_killed_nothing_that_it_acknowledged_is_
             reader.end(about)
         for node in cluster.nodes:
             assert "Traceback" not in node.log_text(), about
-    print(f"{about}: {len(ledger.acknowledged)} transactions, {time.monotonic() - begin_s:.1f} s")
+    took_s = time.monotonic() - begin_s
+    print(f"{about}: {len(ledger.acknowledged)} transactions and {len(ledger.unanswered)} unanswered, {took_s:.1f} s")
