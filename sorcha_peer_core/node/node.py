@@ -101,7 +101,7 @@ class Node(Submitting):
         self._running = True
 
     def stop(self, reason: str) -> None:
-        """Go down in order: services, links, then what is still to be written. Idempotent."""
+        """Go down in order: services, own submissions on their way, links, then what is still to be written. Idempotent."""
         self._running = False
         self._stopping.set()
         classic, self._classic = self._classic, None
@@ -113,11 +113,13 @@ class Node(Submitting):
             # Whoever waits for the log or for deliveries learns that nothing more will come.
             parts.driver.log_grew.set()
             parts.outbox.settled.set()
-        grace_s = self._config.communication.shutdown_grace_s
+        grace_s, begin_s = self._config.communication.shutdown_grace_s, monotonic()
         for service in reversed(self._services):
             _stop_service(service, grace_s / 3)
         self._services = []
         if parts is not None:
+            # What was accepted a moment ago is better off with the network than on the disk of a node that is away.
+            parts.outbox.drain(begin_s + grace_s / 3 - monotonic())
             _stop_parts(parts, grace_s, reason)
         self._lock.release()
 

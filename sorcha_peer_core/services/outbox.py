@@ -138,6 +138,15 @@ class Outbox:
         if done.postponed:
             self._signal.set()
 
+    def drain(self, timeout_s: float) -> None:
+        """Block until what can be handed out was, and peers said that they have it, or the time is over.
+
+        What they would not take before, and is to be offered again later, is not waited for.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._driver.linked > 0 and self._is_handing_out and time.monotonic() < deadline:
+            gevent.sleep(_LOOK_S)
+
     def stop(self) -> None:
         """Release no more; what waits stays committed."""
         self._stopping = True
@@ -223,6 +232,11 @@ class Outbox:
         self._ready.extend(row._replace(queued_ms=committed_ms) if row.queued_ms == put_ms else row for row in rows)
 
     # When.
+
+    @property
+    def _is_handing_out(self) -> bool:
+        totals = self._store.queue_totals()
+        return totals.pending + totals.inflight > 0
 
     @property
     def _is_open(self) -> bool:

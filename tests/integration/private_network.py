@@ -63,6 +63,20 @@ class PrivateNetwork:
         )
         self._hosts[place].nft(f"table inet test {{\n{rules}}}\n")
 
+    def part(self, *ends: Sequence[int]) -> None:
+        """From now on nothing passes between hosts of different ends, whoever dialled; within an end everything does."""
+        for end in ends:
+            others = ", ".join(self.host(place) for other in ends if other is not end for place in other)
+            rules = f"chain input {{ type filter hook input priority 0; ip saddr {{ {others} }} drop; }}\n"
+            for place in end:
+                self._hosts[place].nft(f"table inet test {{\n{rules}}}\n")
+
+    def join(self, *ends: Sequence[int]) -> None:
+        """The ends are one network again."""
+        for end in ends:
+            for place in end:
+                self.lift(place)
+
     def lift(self, place: int) -> None:
         """Everything passes again."""
         self._hosts[place].nft("delete table inet test\n")

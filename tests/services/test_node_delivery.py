@@ -45,6 +45,19 @@ def test_a_long_queue_is_shared_by_peers_and_delivered(village, store):
     wait_until(lambda: is_empty(store), "all are delivered", 15.0)
 
 
+def test_a_node_that_stops_has_handed_out_what_it_was_given_before(village, store):
+    first = village.node(1, url="given://", store=store)
+    others = [village.node(number, bootstrap=(1,)) for number in (2, 3)]
+    wait_for_links(first, *others)
+    payloads = [b"%d" % number * 100 for number in range(300)]
+    submit(first, *payloads)
+
+    village.stop(first)
+
+    assert is_empty(store)
+    wait_until(everywhere(others, payloads), "both others have it")
+
+
 def test_what_was_in_flight_at_the_end_of_a_life_is_delivered_in_the_next_one(village):
     first = village.node(1, url="sqlite:///peer.db")
     village.stop(first)

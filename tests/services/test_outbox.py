@@ -317,6 +317,71 @@ def test_stop_ends_it_while_it_waits(boxes):
     assert box.greenlet.dead
 
 
+# Handed out before a stop.
+
+
+def drain(box, timeout_s):
+    """In a greenlet; dead when it is over."""
+    return gevent.spawn(box.outbox.drain, timeout_s)
+
+
+def test_a_drain_lasts_until_peers_have_what_waited(boxes, store):
+    box = boxes()
+    link(box)
+    put(box, b"a", b"b")
+    draining = drain(box, 10.0)
+
+    wait_until(lambda: len(released(box)) == 2, "both are released")
+    commit(box, store)
+    let_others_run()
+    assert not draining.dead, "nobody said that he has them"
+    settled = store.delivered([transaction.header.payload_hash for transaction, _ in box.driver.released])
+    box.outbox.carried_out(Done([], [], 2, 1, settled))
+
+    draining.join(timeout=1.0)
+    assert draining.dead
+
+
+@pytest.mark.parametrize("is_linked", [True, False])
+def test_a_drain_is_over_at_once_when_there_is_nothing_or_nobody_to_hand_it_out_to(boxes, is_linked):
+    box = boxes()
+    if is_linked:
+        link(box)
+    else:
+        put(box, b"a")
+
+    draining = drain(box, 10.0)
+    draining.join(timeout=1.0)
+
+    assert draining.dead
+
+
+def test_a_drain_does_not_wait_for_what_is_to_be_offered_again_later(boxes, store):
+    box = boxes()
+    link(box)
+    put(box, b"a")
+    wait_until(lambda: released(box), "it is released")
+    commit(box, store)
+    store.postpone({box.driver.released[0][0].header.payload_hash: 1}, time.time() * 1000 + 60_000, "too few receipts")
+
+    draining = drain(box, 10.0)
+    draining.join(timeout=1.0)
+
+    assert draining.dead
+
+
+def test_a_drain_gives_up_when_its_time_is_over_and_what_is_left_stays_queued(boxes, store):
+    box = boxes()
+    link(box)
+    put(box, b"a")
+
+    draining = drain(box, 0.05)
+    draining.join(timeout=1.0)
+
+    assert draining.dead
+    assert store.queue_totals().waiting == 1
+
+
 # What others submit at the same time.
 
 
