@@ -124,5 +124,5 @@ class Arriving:
             self._owed.owe(peer if giver is None else giver, tx_hash)
         self._fetching.arrived(tx_hash, peer)
         trace = Trace(peer, push, now)
-        self._here.verify(trace)
+        self._here.verify(tx_hash, trace)
         return trace

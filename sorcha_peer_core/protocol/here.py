@@ -60,11 +60,10 @@ class Here:
         if self._heard(peer, tx_hash):
             self.traces.spared(tx_hash, peer)
 
-    def verify(self, trace: Trace) -> None:
+    def verify(self, tx_hash: TxHash, trace: Trace) -> None:
         """This is the first copy."""
-        transaction = trace.push.transaction
-        self._verifying[transaction.hash] = trace
-        self._host.verify(transaction)
+        self._verifying[tx_hash] = trace
+        self._host.verify(trace.push.transaction)
 
     def take(self, tx_hash: TxHash) -> Trace | None:
         """It was verified, or need not be any more; None when it was taken before."""
