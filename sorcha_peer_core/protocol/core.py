@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.transaction import Due, Transaction
+from sorcha_peer_core.protocol.announcements import Announcements
 from sorcha_peer_core.protocol.answers import Answers
+from sorcha_peer_core.protocol.arriving import Arriving
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.protocol.counters import Counters
 from sorcha_peer_core.protocol.delivery import Delivery
 from sorcha_peer_core.protocol.fetching import Fetching
+from sorcha_peer_core.protocol.here import Here
 from sorcha_peer_core.protocol.host import Host
 from sorcha_peer_core.protocol.mesh_links import MeshLinks
 from sorcha_peer_core.protocol.probing import Probing
@@ -50,14 +53,9 @@ class Core:
     ) -> None:
         self._config = config
         self._host = host
-        self._strategy = strategy
-        self._filter = hash_filter
-        self._rng = rng
         self._now = 0.0
         self._linked: list[int] = []
         self._known = 0
-        self._verifying: dict[TxHash, Trace] = {}
-        self._asking_store: dict[TxHash, list[tuple[int, m.Announced | m.Push]]] = {}
         self._seen = Seen(config.seen_entries)
         self._recent = Recent(config.recent_bytes)
         self.traces = Traces() if traces is None else traces
@@ -65,6 +63,7 @@ class Core:
         self._mesh = MeshLinks(config, host, lambda: self._probing.lag_s)
         uplink = Uplink(config.uplink_bytes_per_s)
         self._spreading = Spreading(config, host, strategy, rng, mesh=self._mesh, uplink=uplink, probing=self._probing)
+        self._here = Here(host, self._seen, self.traces, self._spreading.heard)
         self._fetching = Fetching(
             config,
             host,
@@ -81,30 +80,50 @@ class Core:
             rng,
             seen=self._seen,
             recent=self._recent,
-            verifying_bytes=self._verifying_bytes,
+            verifying_bytes=self._here.verifying_bytes,
             ask=self._spreading.ask,
             counters=self.counters,
         )
         self.receipts, self.flush, self._owed = self.delivery.receipts, self.delivery.flush, self.delivery.owed
         self._answers = Answers(config, host, self._recent, uplink, self.swarms, self._gave, self.receipts.__contains__)
-        self.reconciling = Reconciling(config, host, rng, consider=self._consider, fetching=lambda: len(self._fetching))
-        self._handlers: dict[type, Callable[[int, Any], None]] = {
-            m.Push: self._on_push,
-            m.Announce: self._on_announce,
-            m.Want: self._answers.want,
-            m.Absent: lambda peer, absent: self._fetching.absent(peer, absent.hashes, self._now),
-            m.WantChunks: self._answers.want_chunks,
-            m.Chunk: self._on_chunk,
-            m.WantChunkList: self._answers.want_chunk_list,
-            m.ChunkList: lambda peer, chunks: self.swarms.chunk_list(peer, chunks, self._now),
-            m.Have: self._on_have,
-            m.Graft: lambda peer, graft: self._mesh.on_graft(peer),
-            m.Prune: lambda peer, prune: self._mesh.on_prune(peer, prune, self._now),
-            m.Ping: self._probing.ping,
-            m.Pong: lambda peer, pong: self._probing.pong(peer, pong, self._now),
-            m.SyncSince: self._answers.sync_since,
-            **dict.fromkeys(self.delivery.kinds, lambda peer, message: self.delivery.receive(peer, message, self._now)),
-            **dict.fromkeys(self.reconciling.kinds, lambda peer, message: self.reconciling.receive(peer, message, self._now)),
+        self._arriving = Arriving(
+            host,
+            hash_filter,
+            self._here,
+            fetching=self._fetching,
+            owed=self._owed,
+            mesh=self._mesh,
+            counters=self.counters,
+            found=self._found,
+        )
+        announcements = Announcements(
+            config,
+            hash_filter,
+            self._here,
+            fetching=self._fetching,
+            owed=self._owed,
+            mesh=self._mesh,
+            ask_store=self._arriving.ask_store,
+            old=lambda peer, items, now: self.reconciling.announced(peer, items, now),  # noqa: PLW0108 - made later
+        )
+        self.reconciling = Reconciling(config, host, rng, consider=announcements.consider, fetching=lambda: len(self._fetching))
+        self._handlers: dict[type, Callable[[int, Any, float], None]] = {
+            m.Push: self._arriving.push,
+            m.Announce: announcements.announce,
+            m.Want: lambda peer, want, now: self._answers.want(peer, want),
+            m.Absent: lambda peer, absent, now: self._fetching.absent(peer, absent.hashes, now),
+            m.WantChunks: lambda peer, want, now: self._answers.want_chunks(peer, want),
+            m.Chunk: self._arriving.chunk,
+            m.WantChunkList: lambda peer, want, now: self._answers.want_chunk_list(peer, want),
+            m.ChunkList: self.swarms.chunk_list,
+            m.Have: announcements.have,
+            m.Graft: lambda peer, graft, now: self._mesh.on_graft(peer),
+            m.Prune: self._mesh.on_prune,
+            m.Ping: lambda peer, ping, now: self._probing.ping(peer, ping),
+            m.Pong: self._probing.pong,
+            m.SyncSince: lambda peer, since, now: self._answers.sync_since(peer, since),
+            **dict.fromkeys(self.delivery.kinds, self.delivery.receive),
+            **dict.fromkeys(self.reconciling.kinds, self.reconciling.receive),
         }
         self._timers: dict[type, Callable[[Any], None]] = {
             m.FlushAnnouncements: lambda timer: self._spreading.due(),
@@ -163,7 +182,7 @@ class Core:
         tx_hash = transaction.hash
         if tx_hash not in self._seen:
             # A copy that is being verified need not be: this one is known to be good.
-            verifying = self._verifying.pop(tx_hash, None)
+            verifying = self._here.take(tx_hash)
             self.receipts.begin(m.Announced(tx_hash, len(transaction.payload)), 1, now)
             self._accept(own_trace(transaction, verifying, now))
         else:
@@ -193,7 +212,7 @@ class Core:
             self._probing.traffic(now)
         handler = self._handlers.get(kind)
         if handler is not None:
-            handler(peer, message)
+            handler(peer, message, now)
 
     def heard(self, peer: int, now: float) -> None:
         """Something of a linked peer is here and has to wait: that is no message yet, but a sign of life."""
@@ -242,24 +261,14 @@ class Core:
         if not transaction.payload:
             self.swarms.envelope_verified(transaction, reason, now)
             return
-        tx_hash = transaction.hash
-        verifying = self._verifying.pop(tx_hash, None)
+        verifying = self._here.take(transaction.hash)
         if verifying is None:
             return
         if reason is None:
             self._judge_links(verifying)
             self._accept(verifying)
-            return
-        forger = self._reject(verifying.peer, tx_hash, reason, shared=verifying.shared)
-        if forger is not None and not verifying.push.hop:
-            self._owed.refuse(forger, tx_hash, reason)
-        # Others may hold the true one: their word is kept, the forger's is not.
-        for peer, size in verifying.havers.items():
-            if peer in self._linked and peer != forger:
-                self._fetching.announced(peer, (m.Announced(tx_hash, size),), now, at_once=True)
-        if forger is not None:
-            self.reconciling.refused_from(forger, tx_hash, now)
-        self._fetching.forged(tx_hash, forger, now)
+        else:
+            self._refuse(verifying, reason)
 
     def stored(self, hashes: Collection[TxHash], now: float) -> None:
         """These are committed."""
@@ -278,7 +287,7 @@ class Core:
         """The store's answer to ``Host.load``."""
         self._now = now
         if isinstance(answer, m.KnownHashes):
-            self._on_known(answer)
+            self._arriving.known(answer, now)
         elif isinstance(answer, m.LogPage):
             self._answers.log_page(answer)
         elif isinstance(answer, m.CreatedPage):
@@ -290,56 +299,7 @@ class Core:
         self._spreading.view(len(self._linked), self._known)
         self._answers.reach = len(self._linked)
 
-    # Transactions that come in.
-
-    def _on_push(self, peer: int, push: m.Push) -> None:
-        self.counters.received += 1
-        header = push.transaction.header
-        tx_hash = header.payload_hash
-        if not push.transaction.payload:
-            self._reject(peer, tx_hash, "it has no payload", shared=False)
-            return
-        since = self._here_since(peer, tx_hash, header.payload_size)
-        if since is not None:
-            self._count_duplicate(peer, push)
-            if push.hop:
-                self._mesh.duplicate(peer, tx_hash, self._now - since, self._now)
-        elif self._filter.definitely_new(tx_hash, header.created_ms):
-            self._check(peer, push)
-        else:
-            self._ask_store(peer, tx_hash, push)
-
-    def _here_since(self, peer: int, tx_hash: TxHash, size: int) -> float | None:
-        """When the first copy came, None when there is none; ``peer`` has it too."""
-        since = self._seen.arrived_at(tx_hash)
-        if since is not None:
-            self._has(peer, tx_hash)
-            return since
-        verifying = self._verifying.get(tx_hash)
-        if verifying is None:
-            return None
-        verifying.havers.setdefault(peer, size)
-        return verifying.since
-
-    def _count_duplicate(self, peer: int, push: m.Push) -> None:
-        self.counters.duplicates += 1
-        if not push.hop:
-            self._owed.duplicate(peer, push.transaction.hash)
-        verifying = self._verifying.get(push.transaction.hash)
-        if verifying is None:
-            self.traces.copied(push.transaction.hash, peer, push.hop, self._now)
-        else:
-            verifying.copied(peer, push.hop, self._now)
-
-    def _check(self, peer: int, push: m.Push, giver: int | None = None) -> Trace:
-        """``giver``: who handed out the envelope, where that is somebody else."""
-        tx_hash = push.transaction.hash
-        if not push.hop:
-            self._owed.owe(peer if giver is None else giver, tx_hash)
-        self._fetching.arrived(tx_hash, peer)
-        self._verifying[tx_hash] = trace = Trace(peer, push, self._now)
-        self._host.verify(push.transaction)
-        return trace
+    # What was verified.
 
     def _judge_links(self, verifying: Trace) -> None:
         """Who was first with a relayed transaction, and who announced it before."""
@@ -375,122 +335,37 @@ class Core:
         self.traces.keep(trace, self._now)
         self._host.store(push.transaction, hops, own)
 
-    # Transactions that peers speak of.
-
-    def _on_announce(self, peer: int, announce: m.Announce) -> None:
-        if announce.asks:
-            self._sort(peer, self._owed.asked(peer, announce.items), at_once=True)
-        elif not announce.old:
-            # Most of what is announced is here: then nothing else about the link matters.
-            unseen = self._unseen(peer, announce.items)
-            if unseen:
-                self._sort(peer, unseen, at_once=self._mesh.gives(peer))
-        else:
-            items = self.reconciling.worth_fetching(peer, announce.items)
-            self.reconciling.missed(self._consider(peer, items, at_once=True))
-
-    def _unseen(self, peer: int, items: Sequence[m.Announced]) -> list[m.Announced]:
-        """Those that did not come lately; of the others ``peer`` need not be told."""
-        unseen: list[m.Announced] = []
-        for item in items:
-            if self._seen.arrived_at(item.hash) is None:
-                unseen.append(item)
-            else:
-                self._has(peer, item.hash)
-        return unseen
-
-    def _consider(self, peer: int, items: Sequence[m.Announced], *, at_once: bool) -> list[TxHash]:
-        """Sort announced hashes; returns those that are not here, or not known to be."""
-        return self._sort(peer, self._unseen(peer, items), at_once=at_once)
-
-    def _sort(self, peer: int, items: Sequence[m.Announced], *, at_once: bool) -> list[TxHash]:
-        """The same for those that did not come lately."""
-        fresh: list[m.Announced] = []
-        missing: list[TxHash] = []
-        for item in items:
-            tx_hash = item.hash
-            if not 0 < item.size <= self._config.max_transaction_bytes:
-                continue
-            missing.append(tx_hash)
-            verifying = self._verifying.get(tx_hash)
-            if verifying is not None:
-                verifying.havers.setdefault(peer, item.size)
-            elif tx_hash in self._fetching or self._filter.definitely_new(tx_hash):
-                fresh.append(item)
-            else:
-                self._ask_store(peer, tx_hash, item)
-        if fresh:
-            self._fetching.announced(peer, fresh, self._now, at_once=at_once)
-        return missing
-
-    def _ask_store(self, peer: int, tx_hash: TxHash, what: m.Announced | m.Push) -> None:
-        asking = self._asking_store.setdefault(tx_hash, [])
-        asking.append((peer, what))
-        if len(asking) == 1:
-            self._host.load(m.LoadKnown((tx_hash,)))
-
-    def _on_known(self, answer: m.KnownHashes) -> None:
-        for tx_hash in answer.question.hashes:
-            asking = self._asking_store.pop(tx_hash, [])
-            if tx_hash in answer.known:
-                self._seen.add(tx_hash, 0.0)
-                self._owed.stored((tx_hash,))
-                self._fetching.verified(tx_hash)
-                self.reconciling.here(tx_hash, self._now)
-            for peer, what in asking:
-                if tx_hash not in answer.known:
-                    self._on_unknown(peer, tx_hash, what)
-                elif isinstance(what, m.Push):
-                    self._count_duplicate(peer, what)
-
-    def _on_unknown(self, peer: int, tx_hash: TxHash, what: m.Announced | m.Push) -> None:
-        """The store does not have it; it may have come while the store was asked."""
-        size = what.size if isinstance(what, m.Announced) else what.transaction.header.payload_size
-        if self._here_since(peer, tx_hash, size) is not None:
-            if isinstance(what, m.Push):
-                self._count_duplicate(peer, what)
-        elif isinstance(what, m.Push):
-            self._check(peer, what)
-        elif peer in self._linked:
-            self._fetching.announced(peer, (what,), self._now, at_once=True)
-
-    def _on_have(self, peer: int, have: m.Have) -> None:
-        tx_hash = have.hash
-        if tx_hash in self._seen or tx_hash in self._verifying or not 0 < have.size <= self._config.max_transaction_bytes:
-            return
-        # A hash that may be in the store waits until somebody has all of it.
-        if tx_hash in self._fetching or self._filter.definitely_new(tx_hash):
-            self.swarms.offered(peer, m.Announced(tx_hash, have.size), have.chunks, self._now)
-
-    def _on_chunk(self, peer: int, chunk: m.Chunk) -> None:
-        swarm = self.swarms.chunk(peer, chunk, self._now)
-        if swarm is not None:
-            self.counters.received += 1
-            trace = self._check(peer, swarm.push(), swarm.list_giver)
-            trace.senders = tuple(swarm.senders)
-            trace.shared = swarm.is_listed or len(swarm.senders) > 1
-
-    def _reject(self, peer: int, tx_hash: TxHash, reason: str, *, shared: bool) -> int | None:
-        """Count it, and blame ``peer`` if it was the only one who sent it; returns who is to blame."""
+    def _refuse(self, trace: Trace, reason: str) -> None:
+        """It is not valid: blame who sent it, if it was one alone, and get the true one from others."""
+        push = trace.push
+        tx_hash = push.transaction.hash
+        forger = None if trace.shared else trace.peer
         self.counters.rejected += 1
-        if shared:
-            return None
-        self._host.rejected(peer, tx_hash, reason)
-        return peer
+        if forger is not None:
+            self._host.rejected(forger, tx_hash, reason)
+            if not push.hop:
+                self._owed.refuse(forger, tx_hash, reason)
+        # Others may hold the true one: their word is kept, the forger's is not.
+        for peer, size in trace.havers.items():
+            if peer != forger:
+                self._fetching.noted(peer, m.Announced(tx_hash, size), self._now)
+        if forger is not None:
+            self.reconciling.refused_from(forger, tx_hash, self._now)
+        self._fetching.forged(tx_hash, forger, self._now)
 
-    # What peers have got.
-
-    def _has(self, peer: int, tx_hash: TxHash) -> None:
-        if self._spreading.heard(peer, tx_hash):
-            self.traces.spared(tx_hash, peer)
+    # What became of a hash.
 
     def _gave(self, peer: int, tx_hash: TxHash, how: str) -> None:
         if how == FETCH:
-            self._has(peer, tx_hash)
+            self._here.has(peer, tx_hash)
         self.traces.given(tx_hash, peer, how, self._now)
 
-    def _verifying_bytes(self) -> int:
-        return sum(len(trace.push.transaction.payload) for trace in self._verifying.values())
+    def _found(self, tx_hash: TxHash) -> None:
+        """It is in the store."""
+        self._seen.add(tx_hash, 0.0)
+        self._owed.stored((tx_hash,))
+        self._fetching.verified(tx_hash)
+        self.reconciling.here(tx_hash, self._now)
 
     def _gave_up(self, tx_hash: TxHash) -> None:
         self._owed.forget(tx_hash)

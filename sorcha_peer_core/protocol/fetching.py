@@ -34,6 +34,7 @@ class Fetching:
         gave_up: Callable[[TxHash], None],
     ) -> None:
         self._swarm_min_bytes = config.swarm_min_bytes
+        self._linked: set[int] = set()
         self.whole = Fetcher(config, host, rng, pull_wait_s=pull_wait_s, rtt_s=rtt_s, gave_up=gave_up)
         self.swarms = Swarms(config, host, rng, rtt_s=rtt_s, gave_up=gave_up)
 
@@ -45,11 +46,13 @@ class Fetching:
 
     def link_up(self, peer: int) -> None:
         """``peer`` can be asked."""
+        self._linked.add(peer)
         self.whole.link_up(peer)
         self.swarms.link_up(peer)
 
     def link_down(self, peer: int, now: float) -> None:
         """``peer`` can no longer be asked; what it owed is asked of others at once."""
+        self._linked.remove(peer)
         self.whole.link_down(peer)
         self.swarms.link_down(peer, now)
 
@@ -63,6 +66,11 @@ class Fetching:
                 self.swarms.offered(peer, item, None, now)
         if small:
             self.whole.announced(peer, small, now, at_once=at_once)
+
+    def noted(self, peer: int, item: Announced, now: float) -> None:
+        """``peer`` spoke of it earlier, and only now it turns out not to be here. It may be gone since."""
+        if peer in self._linked:
+            self.announced(peer, (item,), now, at_once=True)
 
     def absent(self, peer: int, hashes: Sequence[TxHash], now: float) -> None:
         """``peer`` says it does not have these."""

@@ -28,7 +28,7 @@ _MUCH = 256
 _BUSY_S = 60.0
 """After that a node compares, whatever else it does: who holds it up may do so on purpose."""
 
-Consider = Callable[..., Sequence["TxHash"]]
+Consider = Callable[[int, Sequence[m.Announced], float], Sequence["TxHash"]]
 
 
 class Reconciling:
@@ -139,13 +139,10 @@ class Reconciling:
         self._awaited.pop(tx_hash, None)
         self._sync.gave_up(tx_hash, now)
 
-    def worth_fetching(self, peer: int, items: Sequence[m.Announced]) -> Sequence[m.Announced]:
-        """Of what a comparison found at ``peer``, what was not refused from it before."""
-        return [item for item in items if (peer, item.hash) not in self._refused]
-
-    def missed(self, hashes: Iterable[TxHash]) -> None:
-        """A peer announced these as old, and they are not here."""
-        self._awaited.update(dict.fromkeys(hashes))
+    def announced(self, peer: int, items: Sequence[m.Announced], now: float) -> None:
+        """A comparison found these at ``peer``. What is not here is awaited, unless it was refused from it before."""
+        worth_fetching = [item for item in items if (peer, item.hash) not in self._refused]
+        self._awaited.update(dict.fromkeys(self._consider(peer, worth_fetching, now)))
         while len(self._awaited) > _MOST_AWAITED:
             self._awaited.popitem(last=False)
 
@@ -155,7 +152,7 @@ class Reconciling:
             if not self._is_busy(now):
                 self._digests.receive(peer, message, now)
         elif self._sync.expects(peer):
-            self._sync.page(peer, message, self._consider(peer, message.items, at_once=True), now)
+            self._sync.page(peer, message, self._consider(peer, message.items, now), now)
         else:
             self._sync.end(peer, message)
 
