@@ -18,6 +18,7 @@ CONFIGS = [
 ]
 
 
+@pytest.mark.timeout(2400)
 @pytest.mark.parametrize(
     ("seed", "rounds"), [(1, 30), pytest.param(2, 200, marks=pytest.mark.long)], ids=["30 rounds", "200 rounds"]
 )

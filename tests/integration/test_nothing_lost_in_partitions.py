@@ -39,6 +39,7 @@ def wait_until_linked_among(nodes: list[NodeProcess], timeout_s: float) -> None:
         )
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("apart_s", "seed"), [(5.0, 3), pytest.param(60.0, 4, marks=pytest.mark.long)], ids=["5 s", "60 s"])
 def test_what_both_ends_of_a_partition_took_is_everywhere_and_once_when_it_has_healed(network, tmp_path, apart_s, seed):
     ledger, begin_s = Ledger(seed), time.monotonic()

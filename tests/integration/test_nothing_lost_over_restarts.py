@@ -84,6 +84,7 @@ class Persistent:
         self._greenlet.get(timeout=60)
 
 
+@pytest.mark.timeout(300)
 def test_a_rolling_restart_under_load_refuses_nobody_beyond_the_node_that_is_down_and_loses_nothing(tmp_path):
     ledger, down = Ledger(5), {}
     with Cluster(tmp_path, NODES) as cluster:
