@@ -16,20 +16,22 @@ SOURCES := sorcha_peer_core plugins admin tests benchmarks examples
 UNPATCHED := tests/model tests/protocol tests/wire tests/config tests/builtin tests/cli tests/sim $(wildcard tests/test_*.py)
 # The examples in docstrings are tests, too.
 EXAMPLES := sorcha_peer_core/model sorcha_peer_core/protocol sorcha_peer_core/sim
-PATCHED := tests/services $(wildcard plugins/*/tests examples/*/tests) admin/tests
-NODES_AND_NETWORKS := tests/integration
+# Two halves that take about as long: the first has the ways of links and networks, the second everything else.
+STORED := $(wildcard tests/integration/test_nothing_lost*.py tests/integration/test_damage.py tests/integration/test_postgres.py)
+LINKED := $(filter-out $(STORED),$(wildcard tests/integration/test_*.py))
+PATCHED := tests/services $(wildcard plugins/*/tests examples/*/tests) admin/tests $(STORED)
 PYTEST := $(BIN)/python -m pytest --timeout=120 --timeout-method=signal
 OTHERS_LOG := $(VENV)/others.log
 
-# All runs happen, whatever the others say. Those with real nodes mostly wait, so the others run beside them.
+# All runs happen, whatever the others say. Tests with real nodes mostly wait, so two halves run beside each other.
 define run_tests
-echo "Tests with real nodes; what the others say, which run beside them, follows"; \
+echo "Tests of links and networks; what the others say, which run beside them, follows"; \
 (status=0; \
 echo "Tests without gevent"; $(PYTEST) $(1) --doctest-modules $(EXAMPLES) $(wildcard $(UNPATCHED)) || status=1; \
 echo "Tests under gevent"; $(PYTEST) $(1) -p sorcha_peer_core.testing.patched $(wildcard $(PATCHED)) || status=1; \
 exit $$status) >$(OTHERS_LOG) 2>&1 </dev/null & others=$$!; \
 status=0; \
-$(PYTEST) $(1) -p sorcha_peer_core.testing.patched $(NODES_AND_NETWORKS) || status=1; \
+$(PYTEST) $(1) -p sorcha_peer_core.testing.patched $(LINKED) || status=1; \
 wait $$others || status=1; \
 cat $(OTHERS_LOG); \
 exit $$status
