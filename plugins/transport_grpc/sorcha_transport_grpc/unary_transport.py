@@ -9,6 +9,7 @@ from typing import Any
 
 import gevent
 import grpc
+from gevent.event import Event
 
 from sorcha_peer_core.errors import NotOffered
 from sorcha_peer_core.interfaces.transport import Link, LinkEvents
@@ -40,6 +41,8 @@ class UnaryTransport:
         self._dialled: set[DialledLink] = set()
         self._accepted: dict[bytes, AcceptedLink] = {}
         self._reaper: Any = None
+        self._emptied = Event()
+        """Set when the last accepted link is forgotten: then there is nothing to reap."""
         self._events: LinkEvents | None = None
         self.foreign_client = endpoint.foreign_client
         endpoint.serve(SEND_MESSAGE, self._answer)
@@ -92,6 +95,8 @@ class UnaryTransport:
         ack = link.answer(request, context)
         if link.over:
             self._accepted.pop(link.token, None)
+            if not self._accepted:
+                self._emptied.set()
         return ack
 
     def _accept(self, context: Any) -> MessageAck:
@@ -118,7 +123,8 @@ class UnaryTransport:
 
     def _reap_while_links_exist(self) -> None:
         while self._accepted:
-            gevent.sleep(self._poll_wait_s)
+            self._emptied.clear()
+            self._emptied.wait(self._poll_wait_s)
             self.reap()
 
 

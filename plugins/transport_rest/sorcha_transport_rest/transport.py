@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gevent
+from gevent.event import Event
 
 from sorcha_peer_core.errors import NotOffered
 from sorcha_peer_core.interfaces.transport import Link, LinkEvents, TransportContext
@@ -62,6 +63,8 @@ class RestTransport:
         self._accepted: dict[bytes, AcceptedLink] = {}
         self._places = context.max_connections
         self._reaper: Any = None
+        self._emptied = Event()
+        """Set when the last accepted link is forgotten: then there is nothing to reap."""
         self._events: LinkEvents | None = None
         self._listener: Listener | None = None
 
@@ -146,6 +149,8 @@ class RestTransport:
         """A request of this link has been answered; one that is over is forgotten."""
         if link.over:
             self._accepted.pop(link.token, None)
+            if not self._accepted:
+                self._emptied.set()
 
     def _give_place_after(self, link: AcceptedLink) -> None:
         link.ended.wait()
@@ -157,7 +162,8 @@ class RestTransport:
 
     def _reap_while_links_exist(self) -> None:
         while self._accepted:
-            gevent.sleep(self._poll_wait_s)
+            self._emptied.clear()
+            self._emptied.wait(self._poll_wait_s)
             self.reap()
 
 
