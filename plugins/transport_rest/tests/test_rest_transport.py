@@ -271,6 +271,16 @@ def test_a_dialler_that_asks_no_more_is_given_up_after_two_poll_waits(client, li
     assert client.poll(0).status_code == 410
 
 
+def test_nobody_looks_after_links_when_the_last_one_is_gone(client, link, events, listener):
+    reaper = listener._reaper
+    assert not reaper.ready()
+
+    client.post(close=True)
+
+    reaper.join(PATIENCE_S)
+    assert reaper.ready()
+
+
 def test_a_dialler_with_a_poll_under_way_is_not_given_up(client, link, events, listener, clock):
     poll = polled(client, link)
     clock.now_s += 1000.0
