@@ -158,7 +158,7 @@ def receipts_given(parts: Parts, tx_hash: TxHash) -> int:
 
 def receipts_needed(parts: Parts) -> int:
     """Of how many peers a submission needs receipts now."""
-    return max(1, min(parts.ground.config.transaction_distribution.min_receipts, parts.driver.linked))
+    return parts.driver.core.receipts.needed
 
 
 def _look_up(store: Store, hashes: Sequence[TxHash]) -> list[tuple[QueueRow | None, bool]]:

@@ -52,7 +52,8 @@ class Receipts:
         """The earliest first."""
         self._linked: dict[int, None] = {}
         self._online_since = 0.0
-        self._most_needed = 1
+        self.needed = 1
+        """Of how many peers a transaction needs receipts now: fewer than configured where fewer are linked."""
         self._is_watching = False
 
     def __contains__(self, tx_hash: TxHash) -> bool:
@@ -69,7 +70,7 @@ class Receipts:
     def lacks(self, tx_hash: TxHash) -> int:
         """How many more it takes; 0 for one that does not await any."""
         offer = self._offers.get(tx_hash)
-        return 0 if offer is None else self._most_needed - len(offer.givers)
+        return 0 if offer is None else self.needed - len(offer.givers)
 
     def link_up(self, peer: int, now: float) -> None:
         """``peer`` may give receipts. After a time without any link all leases begin anew."""
@@ -83,7 +84,7 @@ class Receipts:
         """It is gone; the receipts it gave count all the same."""
         self._linked.pop(peer, None)
         self._count_needed()
-        self._deliver([tx_hash for tx_hash, offer in self._offers.items() if offer.givers and self._is_enough(offer)])
+        self._deliver([tx_hash for tx_hash, offer in self._offers.items() if self._is_enough(offer)])
 
     @property
     def awaited(self) -> list[Announced]:
@@ -107,9 +108,7 @@ class Receipts:
             offer.refusals.pop(peer, None)
             if self._is_enough(offer):
                 enough.append(tx_hash)
-                del self._offers[tx_hash]
-        if enough:
-            self._host.delivered(enough)
+        self._deliver(enough)
 
     def refused(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """``peer`` says it is not valid."""
@@ -119,7 +118,8 @@ class Receipts:
         offer.refusals[peer] = reason
         if offer.givers:
             # One less of whom a receipt can be expected.
-            self._deliver([tx_hash] if self._is_enough(offer) else [])
+            if self._is_enough(offer):
+                self._deliver([tx_hash])
         elif all(other in offer.refusals for other in self._linked):
             self._give_up(tx_hash, _words_of(offer.refusals))
 
@@ -137,14 +137,14 @@ class Receipts:
         self._watch(now)
 
     def _is_enough(self, offer: _Offer) -> bool:
-        needed = self._most_needed
+        needed = self.needed
         if offer.refusals:
             willing = len(self._linked) - sum(peer in self._linked for peer in offer.refusals)
             needed = max(1, min(needed, willing))
         return len(offer.givers) >= needed
 
     def _count_needed(self) -> None:
-        self._most_needed = max(1, min(self._config.min_receipts, len(self._linked)))
+        self.needed = max(1, min(self._config.min_receipts, len(self._linked)))
 
     def _deliver(self, hashes: Sequence[TxHash]) -> None:
         for tx_hash in hashes:
@@ -160,9 +160,9 @@ class Receipts:
         again: dict[tuple[int, str], list[TxHash]] = {}
         for tx_hash in hashes:
             offer = self._offers[tx_hash]
-            if self._is_enough(offer) and offer.givers:
+            if self._is_enough(offer):
                 self._deliver([tx_hash])
-            elif not offer.givers and len(offer.refusals) >= self._most_needed:
+            elif not offer.givers and len(offer.refusals) >= self.needed:
                 self._give_up(tx_hash, _words_of(offer.refusals))
             elif offer.attempts >= self._config.max_attempts:
                 self._give_up(tx_hash, f"{self._shortfall(offer)}; it was offered {offer.attempts} times")
@@ -178,7 +178,7 @@ class Receipts:
     def _shortfall(self, offer: _Offer) -> str:
         if offer.refusals and not offer.givers:
             return _words_of(offer.refusals)
-        return f"{len(offer.givers)} of {self._most_needed} receipts came within {self._config.retry_delay_s:g} s"
+        return f"{len(offer.givers)} of {self.needed} receipts came within {self._config.retry_delay_s:g} s"
 
     def _watch(self, now: float) -> None:
         if self._is_watching or not self._linked or not self._offers:

@@ -181,8 +181,7 @@ class Storage:
         [operation] = round_
         last_seq = self._store.totals()[1]
         if isinstance(operation, Arrival):
-            self._give_up(operation, reason)
-            dead = (GivenUp(operation.transaction.hash, reason),) if operation.own else ()
+            dead = self._give_up(operation, reason)
             self._done(Done((), (), last_seq, 1, settled=len(dead), dead=dead, put_aside=(operation,)))
         else:
             log.warning("the store cannot do what was asked and goes on without: %s", reason)
@@ -194,15 +193,19 @@ class Storage:
             self._done(Done((), answers, last_seq, 1))
         return 1
 
-    def _give_up(self, arrival: Arrival, reason: str) -> None:
+    def _give_up(self, arrival: Arrival, reason: str) -> tuple[GivenUp, ...]:
+        """Returns the dead letter that it became, if it did."""
         tx_hash = arrival.transaction.hash
         self._events.emit(NotStored(tx_hash, arrival.own, reason))
-        if arrival.own:
-            try:
-                self._thread.call(self._store.give_up, {tx_hash: reason}, time.time() * 1000)
-            except StoreError as error:
-                # Its row is released again after the next start.
-                log.warning("transaction %s could not be made a dead letter: %s", tx_hash.hex(), error)
+        if not arrival.own:
+            return ()
+        try:
+            self._thread.call(self._store.give_up, {tx_hash: reason}, time.time() * 1000)
+        except StoreError as error:
+            # Its row is released again after the next start.
+            log.warning("transaction %s could not be made a dead letter: %s", tx_hash.hex(), error)
+            return ()
+        return (GivenUp(tx_hash, reason),)
 
 
 def carry_out(store: Store, operations: Sequence[Operation]) -> Done:

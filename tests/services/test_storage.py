@@ -11,7 +11,7 @@ from service_parts import FailingNow, InlineThread, identity_of, sealed, submiss
 
 from sorcha_peer_core.builtin.memory_store import MemoryStore
 from sorcha_peer_core.builtin.sqlite_store import build_sqlite_store
-from sorcha_peer_core.errors import RowRefused, StoreDamaged
+from sorcha_peer_core.errors import RowRefused, StoreDamaged, StoreError
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.events import NotStored
 from sorcha_peer_core.model.transaction import Arrival, QueueState
@@ -155,6 +155,13 @@ class Picky:
         return len(hashes)
 
 
+def raising(error):
+    def refuse(*args):
+        raise error
+
+    return refuse
+
+
 def run_with(store):
     events, seen, done = EventBus(), [], []
     events.subscribe(seen.append)
@@ -189,6 +196,22 @@ def test_an_own_transaction_that_can_never_be_stored_is_a_dead_letter(store):
 
     wait_until(lambda: picky.gave_up, "it is given up")
     assert picky.gave_up == {arrival(b"bad").transaction.hash: "it is too big"}
+    wait_until(lambda: world.done, "it is told")
+    assert [(done.settled, done.dead) for done in world.done] == [
+        (1, (GivenUp(arrival(b"bad").transaction.hash, "it is too big"),))
+    ]
+    world.greenlet.kill()
+
+
+def test_what_could_not_be_made_a_dead_letter_is_told_as_none(store):
+    picky = Picky(store, b"bad", error=RowRefused("it is too big"))
+    picky.give_up = raising(StoreError("the disk is full"))
+    world = run_with(picky)
+
+    world.storage.add(arrival(b"bad")._replace(own=True))
+
+    wait_until(lambda: world.done, "the storage goes on without it")
+    assert [(done.settled, done.dead, len(done.put_aside)) for done in world.done] == [(0, (), 1)]
     world.greenlet.kill()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from random import Random
 from types import SimpleNamespace
 
 import gevent
@@ -15,9 +16,13 @@ from sorcha_peer_core.config import Config
 from sorcha_peer_core.errors import QueueFull, StoreError
 from sorcha_peer_core.model import events
 from sorcha_peer_core.model.ids import tx_hash_of
+from sorcha_peer_core.model.messages import Announced
 from sorcha_peer_core.model.transaction import Arrival
 from sorcha_peer_core.node.submitting import Submitting
+from sorcha_peer_core.protocol.config import CoreConfig
+from sorcha_peer_core.protocol.receipts import Receipts
 from sorcha_peer_core.services.events import EventBus
+from sorcha_peer_core.testing.recording_host import RecordingHost
 
 
 class FakeOutbox:
@@ -43,16 +48,6 @@ class FakeOutbox:
         settled.set()
 
 
-class Receipts:
-    """Counted so far, by hash."""
-
-    def __init__(self):
-        self.counts = {}
-
-    def given(self, tx_hash):
-        return self.counts.get(tx_hash, 0)
-
-
 class Submitter(Submitting):
     """A node with nothing but its submissions."""
 
@@ -62,7 +57,8 @@ class Submitter(Submitting):
         self.store = FailingNow(MemoryStore())
         self.store.open()
         self.outbox = FakeOutbox(self.store)
-        self.driver = SimpleNamespace(linked=3, core=SimpleNamespace(receipts=Receipts()))
+        self.driver = SimpleNamespace(core=SimpleNamespace())
+        self.link(3, min_receipts)
         self.events = EventBus()
         self.thread = InlineThread()
         ground = SimpleNamespace(
@@ -81,6 +77,13 @@ class Submitter(Submitting):
     @property
     def _assembled(self):
         return self._parts
+
+    def link(self, peers, min_receipts=2):
+        """So many are linked, and nobody has given a receipt."""
+        self.receipts = Receipts(CoreConfig(min_receipts=min_receipts), RecordingHost(), Random(1))
+        self.driver.core.receipts = self.receipts
+        for peer in range(peers):
+            self.receipts.link_up(peer, 0.0)
 
     def put(self, *payloads):
         return [result.tx_hash for result in self.submit([submission(payload) for payload in payloads])]
@@ -148,7 +151,8 @@ def test_a_dead_letter_says_why(node):
 def test_receipts_are_those_that_the_core_counts(node):
     [tx_hash] = node.put(b"a")
     node.release(b"a")
-    node.driver.core.receipts.counts[tx_hash] = 1
+    node.receipts.begin(Announced(tx_hash, 1), 1, now=0.0)
+    node.receipts.received(0, [tx_hash])
 
     view = node.delivery(tx_hash)
 
@@ -157,7 +161,7 @@ def test_receipts_are_those_that_the_core_counts(node):
 
 @pytest.mark.parametrize(("linked", "needed"), [(0, 1), (1, 1), (2, 2), (9, 2)])
 def test_no_more_receipts_are_needed_than_peers_are_linked_and_one_at_least(node, linked, needed):
-    node.driver.linked = linked
+    node.link(linked)
 
     assert node.delivery(tx_hash_of(b"a")).receipts_needed == needed
 
