@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
-
-from sorcha_peer_core import __version__
-from sorcha_peer_core.builtin.sql_database import LATER, PEER_TABLE_SECRET, MetaValue, SqlConnection
+from sorcha_peer_core.builtin.sql_database import LATER, MetaValue, SqlConnection
+from sorcha_peer_core.builtin.sql_migration import Kind, run_steps
 from sorcha_peer_core.errors import StoreBroken
-
-_SECRET_BYTES = 32
-_LOG_EPOCH_BITS = 63
 
 # A step never changes once it was released. Names and meanings are those of the SQLite store; ids sort as their bytes do.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -110,26 +105,7 @@ def migrate(connection: SqlConnection, place: str) -> int:
     Raises:
         StoreBroken: written by a newer version, or not a database of ours.
     """
-    version = _version_of(connection, place)
-    if version > SCHEMA_VERSION:
-        software = str(meta(connection, "software"))
-        raise StoreBroken(
-            f"{place} was written by Sorcha Peer {software} with schema {version}; this is {__version__} and reads up to "
-            f"schema {SCHEMA_VERSION}. Run {software} or newer, or name another database in store.url"
-        )
-    for step in MIGRATIONS[version:]:
-        for statement in step:
-            connection.execute(statement)
-    if version == 0:
-        set_meta(connection, "log_epoch", secrets.randbits(_LOG_EPOCH_BITS) or 1)
-        set_meta(connection, PEER_TABLE_SECRET, secrets.token_bytes(_SECRET_BYTES))
-    if version < SCHEMA_VERSION:
-        set_meta(connection, "schema_version", SCHEMA_VERSION)
-        set_meta(connection, "software", __version__)
-    epoch = meta(connection, "log_epoch")
-    if not isinstance(epoch, int):
-        raise StoreBroken(f"{place} has lost its log epoch; restore it from a backup, or name an empty database in store.url")
-    return epoch
+    return run_steps(connection, _KIND, place, _version_of(connection, place), MIGRATIONS)
 
 
 def _version_of(connection: SqlConnection, place: str) -> int:
@@ -153,3 +129,6 @@ def set_meta(connection: SqlConnection, key: str, value: MetaValue) -> None:
     """Keep a value beside the tables."""
     columns = [value if isinstance(value, kind) else None for kind in (int, str, bytes)]
     connection.execute(_SET_META, (key, *columns))
+
+
+_KIND = Kind(meta, set_meta, name_another="name another database in store.url", begin_anew="name an empty database in store.url")

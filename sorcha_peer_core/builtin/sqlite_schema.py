@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 
-from sorcha_peer_core import __version__
-from sorcha_peer_core.builtin.sql_database import PEER_TABLE_SECRET, MetaValue, SqlConnection
+from sorcha_peer_core.builtin.sql_database import MetaValue, SqlConnection
+from sorcha_peer_core.builtin.sql_migration import Kind, run_steps
 from sorcha_peer_core.errors import StoreBroken
 
-_SECRET_BYTES = 32
-_LOG_EPOCH_BITS = 63
 _LATER_4 = "CASE WHEN created_ms > received_ms THEN created_ms ELSE received_ms END"
 
 # A step never changes once it was released: files out there have gone through it as it is.
@@ -138,27 +135,7 @@ def migrate(connection: sqlite3.Connection, file: str) -> int:
     Raises:
         StoreBroken: written by a newer version, or not a database of ours.
     """
-    version = _version_of(connection, file)
-    if version > SCHEMA_VERSION:
-        software = str(meta(connection, "software"))
-        raise StoreBroken(
-            f"{file} was written by Sorcha Peer {software} with schema {version}; this is {__version__} and reads up to "
-            f"schema {SCHEMA_VERSION}. Run {software} or newer, or name another file in store.url"
-        )
-    for step in MIGRATIONS[version:]:
-        for statement in step:
-            connection.execute(statement)
-    if version == 0:
-        set_meta(connection, "log_epoch", secrets.randbits(_LOG_EPOCH_BITS) or 1)
-    if version < SCHEMA_VERSION:
-        set_meta(connection, "schema_version", SCHEMA_VERSION)
-        set_meta(connection, "software", __version__)
-    if meta(connection, PEER_TABLE_SECRET) is None:
-        set_meta(connection, PEER_TABLE_SECRET, secrets.token_bytes(_SECRET_BYTES))
-    epoch = meta(connection, "log_epoch")
-    if not isinstance(epoch, int):
-        raise StoreBroken(f"{file} has lost its log epoch; restore it from a backup, or move it away to start an empty one")
-    return epoch
+    return run_steps(connection, _KIND, file, _version_of(connection, file), MIGRATIONS)
 
 
 def _version_of(connection: sqlite3.Connection, file: str) -> int:
@@ -180,3 +157,6 @@ def meta(connection: SqlConnection, key: str) -> MetaValue | None:
 def set_meta(connection: SqlConnection, key: str, value: MetaValue) -> None:
     """Keep a value beside the tables."""
     connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+
+
+_KIND = Kind(meta, set_meta, name_another="name another file in store.url", begin_anew="move it away to start an empty one")
