@@ -5,6 +5,9 @@ from __future__ import annotations
 from math import inf
 
 MOST = 8
+LATE_S = 0.01
+"""Timers of a node that keeps up fire within this."""
+_LAG_WEIGHT = 0.25
 
 
 class Awareness:
@@ -20,15 +23,18 @@ class Awareness:
     (1, 0)
     """
 
-    __slots__ = ("_interval_s", "_paused_until", "_pauses")
+    __slots__ = ("_interval_s", "_paused_until", "_pauses", "lag_s")
 
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
         self._pauses = 0
         self._paused_until = -inf
+        self.lag_s = 0.0
+        """How late timers fire, lately: time in which the node had something else to do, or no processor."""
 
     def is_late(self, due_at: float, now: float) -> bool:
         """A timer fires that measures an interval: whether so late that what it measured means nothing."""
+        self.lag_s += _LAG_WEIGHT * (now - due_at - self.lag_s)
         if now - due_at <= self._interval_s / 2:
             return False
         if due_at > self._paused_until:

@@ -6,7 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.model import messages as m
-from sorcha_peer_core.protocol.awareness import Awareness
+from sorcha_peer_core.protocol.awareness import LATE_S, Awareness
 from sorcha_peer_core.protocol.host import Host, Priority
 from sorcha_peer_core.protocol.probe import Probe
 
@@ -23,11 +23,8 @@ _RESTS = (2.0, 4.0)
 that is a sign of life for both."""
 
 
-_LAG_WEIGHT = 0.25
 _NEAR_S = 0.02
 """A round trip within one site, or one town, takes less; between countries it takes more."""
-LATE_S = 0.01
-"""Timers of a node that keeps up fire within this."""
 
 
 class _Probed:
@@ -57,8 +54,6 @@ class Probing:
         self._generation = 0
         self._expected_until = -inf
         self._peers: dict[int, _Probed] = {}
-        self.lag_s = 0.0
-        """How late the timers of this node fire, lately: time in which it had something else to do, or no processor."""
         self._near: set[int] = set()
         """Who is no further away than ``_NEAR_S``."""
         self._heard: set[int] = set()
@@ -68,6 +63,11 @@ class Probing:
         """Smoothed round trip; None when the peer is not linked or was not measured yet."""
         state = self._peers.get(peer)
         return state.probe.rtt_s if state else None
+
+    @property
+    def lag_s(self) -> float:
+        """How late the timers of this node fire, lately."""
+        return self._awareness.lag_s
 
     @property
     def sparing(self) -> bool:
@@ -123,7 +123,6 @@ class Probing:
         state = self._peers.get(timer.peer)
         if state is None or state.generation != timer.generation:
             return
-        self.lag_s += _LAG_WEIGHT * (now - state.due_at - self.lag_s)
         # Nobody was asked in a rest, so silence is none.
         counts = not self._awareness.is_late(state.due_at, now) and not state.rests
         nonce = state.probe.due(now, self._rng, counts=counts)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from sorcha_peer_core.interfaces.strategy import Spread, Strategy, View
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.protocol.announce import AnnounceQueue
+from sorcha_peer_core.protocol.awareness import LATE_S
 from sorcha_peer_core.protocol.host import Host, Priority
-from sorcha_peer_core.protocol.probing import LATE_S
 from sorcha_peer_core.protocol.uplink import ENVELOPE_BYTES
 
 if TYPE_CHECKING:

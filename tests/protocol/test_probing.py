@@ -5,8 +5,9 @@ from __future__ import annotations
 from random import Random
 
 from sorcha_peer_core.model.messages import Ping, Pong, ProbeDue
+from sorcha_peer_core.protocol.awareness import LATE_S
 from sorcha_peer_core.protocol.config import CoreConfig
-from sorcha_peer_core.protocol.probing import LATE_S, Probing
+from sorcha_peer_core.protocol.probing import Probing
 from sorcha_peer_core.testing.recording_host import RecordingHost
 
 ANN, BOB, CAT = range(1, 4)
