@@ -27,7 +27,8 @@ OTHERS_LOG := $(VENV)/others.log
 define run_tests
 echo "Tests of links and networks; what the others say, which run beside them, follows"; \
 (status=0; \
-echo "Tests without gevent"; $(PYTEST) $(1) --doctest-modules $(EXAMPLES) $(wildcard $(UNPATCHED)) || status=1; \
+echo "Examples in docstrings"; $(PYTEST) --doctest-modules $(EXAMPLES) || status=1; \
+echo "Tests without gevent"; $(PYTEST) $(1) $(wildcard $(UNPATCHED)) || status=1; \
 echo "Tests under gevent"; $(PYTEST) $(1) -p sorcha_peer_core.testing.patched $(wildcard $(PATCHED)) || status=1; \
 exit $$status) >$(OTHERS_LOG) 2>&1 </dev/null & others=$$!; \
 status=0; \
