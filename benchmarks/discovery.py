@@ -24,6 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sorcha_peer_core.cli.cluster import Cluster, NodeProcess
+from sorcha_peer_core.cli.devnet_settle import cpu_s
 from sorcha_peer_core.errors import PeerError
 
 CONFIG = {"communication": {"transports": ["grpcstream"]}, "store": {"url": "memory://"}}
@@ -103,16 +104,16 @@ def _form(cluster: Cluster) -> tuple[float, Moments, Cpu]:
     began_s = time.monotonic()
     first.spawn()
     first.wait_until_ready()
-    first_ready_s, alone_cpu_s = time.monotonic(), _cpu_s([first])
+    first_ready_s, alone_cpu_s = time.monotonic(), cpu_s([first])
     for node in others:
         node.spawn([first.address])
     last_spawned_s = time.monotonic()
     for node in others:
         node.wait_until_ready(LIMIT_S)
-    all_ready_s, when_ready_s = time.monotonic(), _cpu_s(cluster.nodes)
+    all_ready_s, when_ready_s = time.monotonic(), cpu_s(cluster.nodes)
     _wait_until_all_known(cluster.nodes)
     moments = Moments(began_s, first_ready_s, last_spawned_s, all_ready_s, time.monotonic())
-    return alone_cpu_s, moments, Cpu(when_ready_s, _cpu_s(cluster.nodes))
+    return alone_cpu_s, moments, Cpu(when_ready_s, cpu_s(cluster.nodes))
 
 
 def _wait_until_all_known(nodes: Sequence[NodeProcess]) -> None:
@@ -146,11 +147,6 @@ def _linked_after_s(node: NodeProcess, other: NodeProcess) -> float | None:
     uptime_s = node.status()["uptime_s"]
     ages = [peer["link_age_s"] for peer in node.client.peers() if peer["id"] == other.peer_id]
     return max(0.0, uptime_s - ages[0]) if ages and ages[0] is not None else None
-
-
-def _cpu_s(nodes: Sequence[NodeProcess]) -> float:
-    times = [psutil.Process(node.pid).cpu_times() for node in nodes]
-    return float(sum(each.user + each.system for each in times))
 
 
 def _print(count: int, runs: Sequence[dict[str, Any]]) -> None:

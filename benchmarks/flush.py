@@ -25,6 +25,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from sorcha_peer_core.cli.devnet_settle import cpu_s
+
 if TYPE_CHECKING:
     from sorcha_peer_core.cli.cluster import Cluster, NodeProcess
 
@@ -91,8 +93,7 @@ def _flush(cluster: Cluster, queued: int) -> dict[str, Any]:
     before_mb = most_mb = _rss_mb(origin)
     while _links(origin) == 0:
         time.sleep(_PAUSE_S / 10)
-    begin, cpu_s = time.monotonic(), _cpu_s(cluster.nodes)
-    own_cpu_s = _cpu_s([origin])
+    begin, all_before_s, own_before_s = time.monotonic(), cpu_s(cluster.nodes), cpu_s([origin])
     while any(node.status()["transactions"]["stored"] < queued for node in others):
         most_mb = max(most_mb, _rss_mb(origin))
         if time.monotonic() - begin > _LIMIT_S:
@@ -102,8 +103,8 @@ def _flush(cluster: Cluster, queued: int) -> dict[str, Any]:
     return {
         "flush_s": took_s,
         "flushed_per_s": queued / took_s,
-        "cpu_s": _cpu_s(cluster.nodes) - cpu_s,
-        "origin_cpu_s": _cpu_s([origin]) - own_cpu_s,
+        "cpu_s": cpu_s(cluster.nodes) - all_before_s,
+        "origin_cpu_s": cpu_s([origin]) - own_before_s,
         "rss_mb": before_mb,
         "most_rss_mb": most_mb,
     }
@@ -129,11 +130,11 @@ def _fill(node: NodeProcess, queued: int, size: int) -> dict[str, float]:
     rng = Random(1)
     payloads = (rng.randbytes(size) for _ in range(queued))
     singles = list(islice(payloads, min(queued, _SINGLES)))
-    began, cpu_s = time.monotonic(), _cpu_s([node])
+    began, before_s = time.monotonic(), cpu_s([node])
     _in_parallel(node, singles)
-    took_s, single_cpu_s = time.monotonic() - began, _cpu_s([node]) - cpu_s
+    took_s, single_cpu_s = time.monotonic() - began, cpu_s([node]) - before_s
     batches = list(_batches(payloads))
-    began, cpu_s = time.monotonic(), _cpu_s([node])
+    began, before_s = time.monotonic(), cpu_s([node])
     ask = _caller(node)
     for body in batches:
         ask("/transactions/batch", body, "application/x-ndjson")
@@ -142,7 +143,7 @@ def _fill(node: NodeProcess, queued: int, size: int) -> dict[str, float]:
         "singles_per_s": len(singles) / took_s,
         "single_cpu_us": 1e6 * single_cpu_s / len(singles),
         "batched_per_s": rest / (time.monotonic() - began) if rest else 0.0,
-        "batched_cpu_us": 1e6 * (_cpu_s([node]) - cpu_s) / max(1, rest),
+        "batched_cpu_us": 1e6 * (cpu_s([node]) - before_s) / max(1, rest),
     }
 
 
@@ -191,13 +192,6 @@ def _rss_mb(node: NodeProcess) -> float:
     import psutil
 
     return float(psutil.Process(node.pid).memory_info().rss / 1e6)
-
-
-def _cpu_s(nodes: Sequence[NodeProcess]) -> float:
-    import psutil
-
-    times = [psutil.Process(node.pid).cpu_times() for node in nodes]
-    return float(sum(each.user + each.system for each in times))
 
 
 # What came of it.

@@ -19,6 +19,8 @@ class _Statement(NamedTuple):
     one: str
     many: str
     """For many rows in one INSERT; empty where it is none."""
+    row: str
+    """What stands for one of these rows."""
 
 
 @lru_cache(maxsize=512)
@@ -26,12 +28,7 @@ def _statement(sql: str) -> _Statement:
     one = sql.replace("?", "%s")
     head, values, rows = one.partition(" VALUES ")
     is_plain_insert = bool(values) and rows.endswith(")")
-    return _Statement(one, f"{head} VALUES %s" if is_plain_insert else "")
-
-
-@lru_cache(maxsize=512)
-def _template(sql: str) -> str:
-    return sql.replace("?", "%s").partition(" VALUES ")[2]
+    return _Statement(one, f"{head} VALUES %s" if is_plain_insert else "", rows)
 
 
 class PostgresConnection:
@@ -66,7 +63,7 @@ class PostgresConnection:
         statement = _statement(sql)
         for some in _portions(rows):
             if statement.many:
-                psycopg2.extras.execute_values(self._cursor, statement.many, some, _template(sql), len(some))
+                psycopg2.extras.execute_values(self._cursor, statement.many, some, statement.row, len(some))
             else:
                 psycopg2.extras.execute_batch(self._cursor, statement.one, some, len(some))
 

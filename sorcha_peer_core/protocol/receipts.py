@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from sorcha_peer_core.protocol.config import CoreConfig
     from sorcha_peer_core.protocol.host import Host
 
-_MOST_DELAY_S = 300.0
+MOST_DELAY_S = 300.0
+"""Between two offers."""
 _LEAST_WAIT_S = 0.01
 """Timers are not early, but sums of floats may be."""
 
@@ -173,7 +174,7 @@ class Receipts:
             self._host.postpone(some, self._delay_s(attempts), attempts, reason)
 
     def _delay_s(self, attempts: int) -> float:
-        return backoff_s(attempts - 1, self._config.retry_delay_s, _MOST_DELAY_S, self._rng)
+        return backoff_s(attempts - 1, self._config.retry_delay_s, MOST_DELAY_S, self._rng)
 
     def _shortfall(self, offer: _Offer) -> str:
         if offer.refusals and not offer.givers:

@@ -16,6 +16,7 @@ from gevent.event import Event as Signal
 from sorcha_peer_core.errors import QueueFull, StoreError
 from sorcha_peer_core.model.chunks import chunk_bytes_for, chunk_list, chunk_root
 from sorcha_peer_core.model.transaction import Header, Queued, Submission, Transaction
+from sorcha_peer_core.protocol.receipts import MOST_DELAY_S
 from sorcha_peer_core.services.security import MAX_TTL_S, TRANSACTION_DOMAIN
 from sorcha_peer_core.wire.codec import encode_header
 
@@ -45,8 +46,8 @@ _MOST_AWAITING = 4096
 _FULL_QUEUE_BYTES = 1024 * 1024
 """Of the fullest send queue; above it the release pauses, but not for long: one slow peer must not hold up all."""
 _PATIENCE_S = 0.5
-_MOST_POSTPONED_S = 330.0
-"""The longest backoff, five minutes, and some seconds in which somebody works on the clock."""
+_MOST_POSTPONED_S = MOST_DELAY_S + 30.0
+"""And some seconds by which a clock is corrected now and then."""
 _RETRY_S = 1.0
 _LOOK_S = 0.02
 """How often it is looked whether there is room, or whether peers' logs have been read."""

@@ -11,6 +11,7 @@ import gevent
 
 from sorcha_peer_core.model.transaction import Pruned
 from sorcha_peer_core.protocol.slices import HOUR_MS, HOURS
+from sorcha_peer_core.services.clock import unix_ms
 from sorcha_peer_core.services.security import CLOCK_TOLERANCE_MS, MAX_TTL_S
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Retention:
         keep_bytes: int,
         *,
         is_sure_of_time: Callable[[], bool],
-        unix_ms: Callable[[], float] = lambda: time.time() * 1000,
+        unix_ms: Callable[[], float] = unix_ms,
     ) -> None:
         self._store = store
         self._thread = thread

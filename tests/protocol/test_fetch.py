@@ -169,15 +169,16 @@ def test_when_everybody_is_quick_again_so_are_the_questions(fetching: Fetching):
 
 
 def _wait_for_a_push(fetching: Fetching, tx_hash: bytes) -> float:
-    fetching.host.take_timers(FetchDue)
-    fetching.announce(ANN, tx_hash, size=SMALL, at_once=False)
-    [(delay_s, _)] = fetching.host.take_timers(FetchDue)
-    return delay_s
+    return _wait_after(fetching, tx_hash, size=SMALL, at_once=False)
 
 
 def _wait_for_an_answer(fetching: Fetching, tx_hash: bytes) -> float:
+    return _wait_after(fetching, tx_hash)
+
+
+def _wait_after(fetching: Fetching, tx_hash: bytes, **announced: object) -> float:
     fetching.host.take_timers(FetchDue)
-    fetching.announce(ANN, tx_hash)
+    fetching.announce(ANN, tx_hash, **announced)
     [(delay_s, _)] = fetching.host.take_timers(FetchDue)
     return delay_s
 

@@ -595,6 +595,19 @@ def test_what_is_postponed_is_offered_when_its_time_has_come(boxes, store):
     assert box.driver.offered[0].attempts == 2
 
 
+def test_a_clock_that_is_set_back_by_an_hour_does_not_keep_what_was_postponed_from_being_offered(boxes, store):
+    [tx_hash] = released_before(store, b"a")
+    box = boxes()
+    link(box)
+    wait_until(lambda: box.driver.offered, "it is offered")
+    box.driver.offered.clear()
+
+    store.postpone({tx_hash: 2}, time.time() * 1000 + 3_600_000, "too few")
+    box.outbox.carried_out(Done([], [], 1, 1, postponed=1))
+
+    wait_until(lambda: box.driver.offered, "it is offered again")
+
+
 def test_what_has_outlived_its_envelope_gets_a_new_one(boxes, store):
     old = time.time() * 1000 - 4_000_000
     [tx_hash] = released_before(store, b"a", created_ms=old)
