@@ -115,9 +115,10 @@ def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressReso
         outbox.carried_out(done)
         stored(done)
 
-    driver = Driver(ground.events, found, aside)
+    clock = ClockWatch(ground.events.emit, lambda: links.peers)
+    driver = Driver(ground.events, found, aside, clock.network_ms)
     rules = TransactionRules(config.node.network_id, config.transaction_distribution.max_transaction_bytes)
-    verifier = Verifier(rules, ground.crypto_thread, driver.verified)
+    verifier = Verifier(rules, ground.crypto_thread, driver.verified, clock.network_ms)
     storage = Storage(ground.store, store_thread, ground.events, carried_out)
     tracing = Tracing()
     driver.attach(Core(core_config(config), driver, strategy, found, ground.rng, tracing.traces), storage, verifier)
@@ -145,7 +146,6 @@ def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressReso
     )
     discovery = _discovery(ground, strategy, links)
     address = own_address(ground, resolvers, own, links)
-    clock = ClockWatch(ground.events.emit, lambda: links.peers)
     retention = _retention(ground, clock, lambda: bool(links.peers))
     schedule = Schedule()
     parts = Parts(

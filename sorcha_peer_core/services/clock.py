@@ -67,19 +67,29 @@ class ClockWatch:
         """Every so often: judge, and tell what changed."""
         linked = self._linked()
         self._origins_ms = {peer_id: origin_ms for peer_id, origin_ms in self._origins_ms.items() if peer_id in linked}
-        own_ms = self._own()
-        if abs(own_ms - self._own_origin_ms) > _SET_MS:
-            log.warning("the clock of this machine was set by %+.0f s", (own_ms - self._own_origin_ms) / 1000)
-        self._own_origin_ms = own_ms
-        was_off = self.is_off()
+        before_ms, self._own_origin_ms = self._own_origin_ms, self._own()
+        own_ms = self._own_origin_ms
+        if abs(own_ms - before_ms) > _SET_MS:
+            log.warning("the clock of this machine was set by %+.0f s", (own_ms - before_ms) / 1000)
+        was_off = self._judgement.is_off
         if self._judgement.judge([own_ms - origin_ms for origin_ms in self._origins_ms.values()]):
             skew_s = round(self.skew_s or 0.0, 1)
-            self._emit(ClockOff(skew_s, self.is_off()) if self._judgement.differs else ClockRight(skew_s))
-        if was_off and not self.is_off():
+            self._emit(ClockOff(skew_s, self._judgement.is_off) if self._judgement.differs else ClockRight(skew_s))
+        if was_off and not self._judgement.is_off:
             self.on_right()
+
+    def network_ms(self) -> float:
+        """The time for what others made: the system's, and while that is off what the linked peers' clocks show.
+
+        So a node whose clock is wrong takes and relays what it would refuse as expired, or as made in the future
+        (docs/adr/0014).
+        """
+        return self._unix_ms() - (self._judgement.skew_ms or 0.0 if self.is_off() else 0.0)
 
     def is_off(self) -> bool:
         """Whether peers would refuse what is sealed now."""
+        if abs(self._own() - self._own_origin_ms) > _SET_MS:
+            self.check()
         return self._judgement.is_off
 
     @property

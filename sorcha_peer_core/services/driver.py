@@ -56,12 +56,17 @@ class Driver:
     """Runs a Core: an inbox, a heap of timers, and the answers of the world. All methods belong to the hub's thread."""
 
     def __init__(  # noqa: PLR0915 - so much there is to know
-        self, events: EventBus, hash_filter: HashFilter, aside: Callable[[PeerId, m.Message], None]
+        self,
+        events: EventBus,
+        hash_filter: HashFilter,
+        aside: Callable[[PeerId, m.Message], None],
+        unix_ms: Callable[[], float],
     ) -> None:
         self._events = events
         self._filter = hash_filter
         self._aside = aside
         """Messages that are not about transactions go there."""
+        self._unix_ms = unix_ms
         self._core: Core | None = None
         self._storage: Storage | None = None
         self._verifier: Verifier | None = None
@@ -240,8 +245,8 @@ class Driver:
         heapq.heappush(self._timers, (time.monotonic() + delay_s, next(self._order), timer))
 
     def unix_ms(self) -> float:
-        """The system's clock."""
-        return time.time() * 1000
+        """The time for what others made."""
+        return self._unix_ms()
 
     def verify(self, transaction: Transaction) -> None:
         """Pass to the verifier."""

@@ -5,14 +5,21 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import NamedTuple
 
+import gevent
 from apscheduler.schedulers.gevent import GeventScheduler
 
 from sorcha_peer_core.errors import PeerError
 from sorcha_peer_core.interfaces.service import JobView
+from sorcha_peer_core.services.clock import elapsed_s, unix_ms
 
 log = logging.getLogger(__name__)
+
+_LOOK_S = 1.0
+_SET_MS = 1_000.0
+"""A clock that moves by more than this between two looks was set."""
 
 
 class _Run(NamedTuple):
@@ -26,10 +33,15 @@ class _Run(NamedTuple):
 class Schedule:
     """Named jobs, each at its own interval. A job runs in a greenlet of its own and never twice at a time.
 
-    A job that fails runs again at its next turn: the error is kept, and said in the log when it was not so before.
+    A job that fails runs again at its next turn: the error is kept, and said in the log when it was not so before. The
+    system's clock may be set meanwhile: what is due moves with it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, unix_ms: Callable[[], float] = unix_ms, elapsed_s: Callable[[], float] = elapsed_s) -> None:
+        self._unix_ms = unix_ms
+        self._elapsed_s = elapsed_s
+        self._origin_ms = self._clock_origin_ms()
+        self._looking: gevent.Greenlet[..., None] | None = None
         # A hub that was busy, or a machine that slept, makes up for a missed run with one.
         self._scheduler = GeventScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True})
         self._interval_s: dict[str, float] = {}
@@ -44,10 +56,14 @@ class Schedule:
 
     def start(self) -> None:
         """Begin."""
+        self._origin_ms = self._clock_origin_ms()
         self._scheduler.start()
+        self._looking = gevent.spawn(self._look_at_the_clock)
 
     def stop(self) -> None:
         """Begin no further run. Idempotent."""
+        if self._looking is not None:
+            self._looking.kill()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
@@ -60,6 +76,23 @@ class Schedule:
             began_at, took_s, error = run or never
             views.append(JobView(name, interval_s, began_at if run else None, took_s if run else None, error))
         return views
+
+    def follow_the_clock(self) -> None:
+        """Move what is due when the clock was set: the scheduler goes by it, and one set back would hold up all jobs as long."""
+        before_ms, self._origin_ms = self._origin_ms, self._clock_origin_ms()
+        if abs(self._origin_ms - before_ms) <= _SET_MS:
+            return
+        moved = timedelta(milliseconds=self._origin_ms - before_ms)
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=job.next_run_time + moved)
+
+    def _look_at_the_clock(self) -> None:
+        while True:
+            gevent.sleep(_LOOK_S)
+            self.follow_the_clock()
+
+    def _clock_origin_ms(self) -> float:
+        return self._unix_ms() - self._elapsed_s() * 1000
 
     def _run(self, name: str, run: Callable[[], object]) -> None:
         began_at, begin_s, error = int(time.time()), time.monotonic(), ""

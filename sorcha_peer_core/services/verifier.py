@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -29,10 +28,12 @@ class Verifier:
         rules: TransactionRules,
         thread: NativeThread,
         done: Callable[[Sequence[Transaction], Sequence[str | None]], None],
+        unix_ms: Callable[[], float],
     ) -> None:
         self._rules = rules
         self._thread = thread
         self._done = done
+        self._unix_ms = unix_ms
         self._waiting: list[Transaction] = []
         self._signal = Signal()
         self._stopping = False
@@ -50,7 +51,7 @@ class Verifier:
             while self._waiting and not self._stopping:
                 batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
                 check = self._rules.flaws if _is_little(batch) else self._check_off_hub
-                self._done(batch, check(batch, time.time() * 1000))
+                self._done(batch, check(batch, self._unix_ms()))
 
     def stop(self) -> None:
         """End after the batch that is being checked."""

@@ -1,4 +1,4 @@
-"""The real command line in processes of its own, and what it leaves behind."""
+"""The real command line in processes of its own, what it leaves behind, and how its nodes are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import requests
+
+from sorcha_peer_core.cli.cluster import NodeProcess
 
 COMMAND = (sys.executable, "-m", "sorcha_peer_core")
 SHARED_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -29,6 +32,15 @@ def report_of(*arguments: object, **more: Any) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     return report
+
+
+def ready(node: NodeProcess) -> tuple[bool, str]:
+    """What ``/readyz`` says."""
+    try:
+        answer = requests.get(f"http://{node.admin}/readyz", timeout=5)
+    except requests.ConnectionError:
+        return False, "nobody answers"
+    return answer.ok, " ".join(answer.json()["reasons"])
 
 
 def node_processes_of(parent: int, name: str = "") -> Iterator[psutil.Process]:

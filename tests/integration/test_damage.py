@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
-import requests
+from devnet_commands import ready
 
 from sorcha_peer_core.cli.cluster import Cluster, wait_until
 from sorcha_peer_core.errors import PeerError
@@ -49,15 +49,6 @@ def holds(node, hashes) -> bool:
     except PeerError:
         # It begins anew.
         return False
-
-
-def ready(node) -> tuple[bool, str]:
-    """What ``/readyz`` says."""
-    try:
-        answer = requests.get(f"http://{node.admin}/readyz", timeout=5)
-    except requests.ConnectionError:
-        return False, "nobody answers"
-    return answer.ok, " ".join(answer.json()["reasons"])
 
 
 def database(node) -> Path:

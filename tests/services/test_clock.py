@@ -61,6 +61,34 @@ def test_a_clock_that_is_set_wrong_while_the_node_runs_is_noticed_without_a_new_
     )
 
 
+def test_a_jump_is_noticed_by_whoever_needs_the_clock_next(world):
+    """What is sealed or judged between two checks must not go by the wrong time."""
+    hear(world, 0, 0, 0)
+    world.watch.check()
+
+    go_on(world, 1, clock_set_by=HOUR_S)
+
+    assert world.watch.is_off()
+    assert world.events == [ClockOff(3600.0, parked=True)]
+
+
+@pytest.mark.parametrize("set_by_s", [HOUR_S, -HOUR_S])
+def test_while_the_clock_is_off_what_others_made_is_judged_by_the_clocks_of_the_peers(world, set_by_s):
+    hear(world, 0, 0, 0)
+    assert world.watch.network_ms() == world.time.unix_s * 1000
+
+    go_on(world, 1, clock_set_by=set_by_s)
+
+    assert world.watch.network_ms() == pytest.approx((world.time.unix_s - set_by_s) * 1000)
+
+
+def test_a_difference_that_peers_put_up_with_is_left_alone(world):
+    hear(world, 100, 100, 100)
+    world.watch.check()
+
+    assert world.watch.network_ms() == world.time.unix_s * 1000
+
+
 def test_it_ends_by_itself_when_the_clock_is_right_again(world):
     again = []
     world.watch.on_right = lambda: again.append(True)

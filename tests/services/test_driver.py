@@ -15,6 +15,7 @@ from sorcha_peer_core.model.transaction import Due
 from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.protocol.sendqueue import SendQueue
 from sorcha_peer_core.services import driver as module
+from sorcha_peer_core.services.clock import unix_ms
 from sorcha_peer_core.services.driver import Driver
 from sorcha_peer_core.services.events import EventBus
 from sorcha_peer_core.services.storage import Delivered, Done, GivenUp, KeepCursor, Postponed
@@ -61,6 +62,7 @@ def world():
         events,
         SimpleNamespace(add=lambda tx_hash, at_ms: added["filter"].append((tx_hash, at_ms))),
         aside=lambda peer_id, message: aside.append((peer_id, message)),
+        unix_ms=unix_ms,
     )
     core = RecordingCore()
     storage = SimpleNamespace(add=added["storage"].append, failure="")

@@ -11,6 +11,7 @@ from service_parts import wait_until
 from sorcha_peer_core.errors import StoreError
 from sorcha_peer_core.interfaces.service import JobView
 from sorcha_peer_core.services.schedule import Schedule
+from sorcha_peer_core.testing.manual_clock import ManualClock
 
 
 @pytest.fixture
@@ -118,3 +119,23 @@ def test_two_jobs_of_one_name_are_a_mistake(schedule):
 
     with pytest.raises(ValueError, match="'save' already"):
         schedule.every(2.0, "save", lambda: None)
+
+
+def test_what_is_due_moves_with_a_clock_that_is_set():
+    """Else one that is set back by an hour would hold up everything for an hour."""
+    since_start, set_by, runs = ManualClock(), [0.0], []
+    schedule = Schedule(lambda: since_start.unix_ms() + set_by[0] * 1000, since_start)
+    try:
+        schedule.every(3600.0, "hourly", lambda: runs.append(1))
+        schedule.start()
+        since_start.advance(60.0)
+        schedule.follow_the_clock()
+        gevent.sleep(0)
+        assert runs == []
+
+        set_by[0] = -3600.0
+        schedule.follow_the_clock()
+
+        wait_until(lambda: runs, "it runs")
+    finally:
+        schedule.stop()

@@ -8,6 +8,7 @@ from gevent.event import Event
 from service_parts import NETWORK_ID, InlineThread, sealed, wait_until
 
 from sorcha_peer_core.services import verifier as module
+from sorcha_peer_core.services.clock import unix_ms
 from sorcha_peer_core.services.security import TransactionRules
 from sorcha_peer_core.services.verifier import Verifier
 
@@ -37,7 +38,7 @@ def running(done):
     greenlets = []
 
     def run(thread):
-        verifier = Verifier(RULES, thread, lambda batch, flaws: done.append((list(batch), list(flaws))))
+        verifier = Verifier(RULES, thread, lambda batch, flaws: done.append((list(batch), list(flaws))), unix_ms)
         greenlets.append((verifier, gevent.spawn(verifier.run)))
         return verifier
 
@@ -107,7 +108,7 @@ def test_a_batch_is_bounded_and_order_is_kept(running, done, monkeypatch):
 
 
 def test_stop_ends_it_while_it_is_idle(done):
-    verifier = Verifier(RULES, InlineThread(), lambda *_: None)
+    verifier = Verifier(RULES, InlineThread(), lambda *_: None, unix_ms)
     greenlet = gevent.spawn(verifier.run)
     gevent.sleep(0)
 
@@ -119,7 +120,7 @@ def test_stop_ends_it_while_it_is_idle(done):
 
 def test_stop_ends_it_after_the_batch_that_is_being_checked(done):
     thread = HeldThread()
-    verifier = Verifier(RULES, thread, lambda batch, flaws: done.append(list(batch)))
+    verifier = Verifier(RULES, thread, lambda batch, flaws: done.append(list(batch)), unix_ms)
     greenlet = gevent.spawn(verifier.run)
     for number in range(5):
         verifier.add(sealed(bytes([number])))
