@@ -9,6 +9,7 @@ from flask import Flask, Response
 from sorcha_peer_admin.auth import require_token
 from sorcha_peer_admin.delivery import DeliveryRoutes
 from sorcha_peer_admin.errors import register_error_handlers
+from sorcha_peer_admin.events import EventRoutes
 from sorcha_peer_admin.follow import Followers
 from sorcha_peer_admin.openapi import OpenApiRoutes
 from sorcha_peer_admin.peers import PeerRoutes
@@ -44,6 +45,7 @@ def create_app(node: NodeApi, token: str, followers: Followers | None = None) ->
         TransactionRoutes(node, followers),
         DeliveryRoutes(node, followers),
         QueueRoutes(node),
+        EventRoutes(node, followers),
         OpenApiRoutes(),
     ):
         app.register_blueprint(routes.blueprint(), url_prefix=PREFIX)
