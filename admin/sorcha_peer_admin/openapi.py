@@ -185,6 +185,12 @@ _SCHEMAS: dict[str, Any] = {
         "known": _list(_HASH) | {"description": "those of `accepted` that were here already"},
         "next_line": {"type": "integer", "description": "with an error: nothing was decided about the lines from here on"},
     }, "next_line"),
+    "Event": _object({
+        "id": {"type": "integer", "description": "rises by one; a process begins at the Unix milliseconds of its start"},
+        "at_ms": {"type": "number", "description": "Unix milliseconds"}, "kind": _TEXT,
+        "level": {"type": "string", "enum": ["debug", "info", "warning"]}, "sentence": _TEXT,
+        "fields": {"type": "object", "description": "what the kind has; ids and hashes in full"},
+    }),
     "Health": _object({"live": _FLAG, "ready": _FLAG, "reasons": _list(_TEXT)}),
 }  # fmt: skip
 
@@ -211,6 +217,24 @@ _PATHS: dict[str, Any] = {
     "/manage/v1/status": {"get": _operation("The state of the node", {"200": _answer("Right now.", _ref("Status"))})},
     "/manage/v1/peers": {"get": _operation("Known peers, linked ones first",
         {"200": _answer("All of them.", _object({"peers": _list(_ref("Peer"))}))})},
+    "/manage/v1/events": {"get": _operation("What happened in the node, a page of it or for ever",
+        {"200": {"description": "A page, or with `follow` server-sent events with an Event as data each.",
+            "content": _content("application/json", _object({
+                "events": _list(_ref("Event")),
+                "next_after": {"type": ["integer", "null"], "description": "where the next page begins; null: there is none"},
+                "oldest_id": {"type": "integer", "description": "the first that is kept, or the next to come"},
+                "last_id": {"type": "integer", "description": "the last there was"},
+                "gap": {"type": "boolean", "description": "events behind `after` are gone"},
+            })) | _content("text/event-stream", _TEXT)}},
+        400, 503, parameters=[
+            _query("after", _COUNT, "events with a greater id; 0: all that are kept"),
+            _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "most events of a page"),
+            _query("level", {"type": "string", "enum": ["debug", "info", "warning"]}, "of this level, and graver"),
+            _query("kind", _TEXT, "only these, with commas between"),
+            _query("follow", {"type": "string", "enum": ["0", "1"]}, "1: the stream goes on, `limit` means nothing"),
+            {"name": "Last-Event-ID", "in": "header", "required": False, "schema": _COUNT,
+             "description": "with `follow`: counts instead of `after`"},
+        ])},
     "/manage/v1/plugins": {"get": _operation("What is installed",
         {"200": _answer("All of it.", _object({"plugins": _list(_ref("Plugin"))}))})},
     "/manage/v1/openapi.json": {"get": _operation("This document", {"200": _answer("OpenAPI 3.1.", {"type": "object"})})},
