@@ -191,6 +191,11 @@ _SCHEMAS: dict[str, Any] = {
         "level": {"type": "string", "enum": ["debug", "info", "warning"]}, "sentence": _TEXT,
         "fields": {"type": "object", "description": "what the kind has; ids and hashes in full"},
     }),
+    "Setting": _object({
+        "key": {"type": "string", "description": "section.name"}, "value": {},
+        "origin": {"type": "string", "description": "default, flag, environment variable NAME or file PATH"},
+        "default": {}, "summary": _TEXT,
+    }),
     "Health": _object({"live": _FLAG, "ready": _FLAG, "reasons": _list(_TEXT)}),
 }  # fmt: skip
 
@@ -235,6 +240,16 @@ _PATHS: dict[str, Any] = {
             {"name": "Last-Event-ID", "in": "header", "required": False, "schema": _COUNT,
              "description": "with `follow`: counts instead of `after`"},
         ])},
+    "/manage/v1/history": {"get": _operation("How counters stood over the last day, oldest first",
+        {"200": _answer("Columns of the same length: a sample a minute, of the last ten minutes one a second.", _object({
+            "at": _list(_COUNT) | {"description": "Unix seconds"},
+            "sent_bytes": _list(_COUNT) | {"description": "this and the next two since the start; charts take differences"},
+            "received_bytes": _list(_COUNT), "transactions": _list(_COUNT),
+            "queue": _list(_COUNT) | {"description": "submissions that wait, then"},
+            "latency_ms": _list(_NULLABLE_NUMBER) | {"description": "mean of what arrived since the sample before, or null"},
+        }))}, 400, parameters=[_query("after", _COUNT, "samples taken later than this")])},
+    "/manage/v1/config": {"get": _operation("Every setting, its value and where that comes from",
+        {"200": _answer("All of them; secrets are `***`.", _object({"settings": _list(_ref("Setting"))}))})},
     "/manage/v1/plugins": {"get": _operation("What is installed",
         {"200": _answer("All of it.", _object({"plugins": _list(_ref("Plugin"))}))})},
     "/manage/v1/openapi.json": {"get": _operation("This document", {"200": _answer("OpenAPI 3.1.", {"type": "object"})})},

@@ -13,6 +13,7 @@ import click
 
 from sorcha_peer_core import __version__
 from sorcha_peer_core.cli.ca import ca
+from sorcha_peer_core.cli.config import config
 from sorcha_peer_core.cli.dead_letters import dead_letters
 from sorcha_peer_core.cli.devnet import devnet
 from sorcha_peer_core.cli.events import events
@@ -48,7 +49,8 @@ def commands() -> None:
 
 
 for _command in (
-    run, init, identity, devnet, submit, tail, get, trace, status, peers, queue, dead_letters, events, plugins, ca, simulate,
+    run, init, identity, devnet, submit, tail, get, trace, status, peers, queue, dead_letters, events, config, plugins, ca,
+    simulate,
 ):  # fmt: skip
     commands.add_command(_command)
 

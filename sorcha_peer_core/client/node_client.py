@@ -66,6 +66,15 @@ class NodeClient:
         peers: list[Json] = self._connection.json("GET", "/peers")["peers"]
         return peers
 
+    def history(self, after: int = 0) -> Json:
+        """How counters stood over the last day, as columns of the same length; ``after`` (Unix seconds) leaves out the older."""
+        return self._connection.json("GET", "/history", params={"after": after})
+
+    def config(self) -> list[Json]:
+        """Every setting: ``key``, ``value``, ``origin``, ``default`` and ``summary``. Secrets are masked."""
+        settings: list[Json] = self._connection.json("GET", "/config")["settings"]
+        return settings
+
     def events(self, after: int = 0, limit: int = _PAGE_LINES, level: str = "debug", kinds: Sequence[str] = ()) -> Json:
         """A page of what happened, oldest first, of this ``level`` and graver; ``next_after`` is where the next one begins.
 

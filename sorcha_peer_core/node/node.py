@@ -148,6 +148,7 @@ class Node(Submitting, Observing):
         )
         self._listen(choice, parts)
         self._run(parts)
+        self._keep_history(parts)
         self._ask_for_first_contacts(choice, parts)
         self._start_services()
 

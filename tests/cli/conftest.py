@@ -114,6 +114,7 @@ class FakeApi:
         """What is answered about a submission, one after the other; the last for ever. Others are delivered."""
         self.connected = 3
         self.events: list[dict[str, object]] = []
+        self.settings: list[dict[str, object]] = []
 
     def event(self, event_id: int, kind: str = "PeerLinked", sentence: str = "linked") -> None:
         """One more."""
@@ -248,6 +249,8 @@ class _Handler(BaseHTTPRequestHandler):
             return {"peers": self.api.peers}
         if path == "/events" and "follow" not in query:
             return self.api.events_page(int(query["after"]), int(query["limit"]), query.get("kind", ""))
+        if path == "/config":
+            return {"settings": self.api.settings}
         if path in ("/queue", "/dead-letters"):
             return self.api.page(path[1:].replace("-", "_"), int(query["after"]), int(query["limit"]))
         return None
