@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import PeerId
 
 PEERS = "/admin/peers"
-_REMOVAL = "Its link ends and this node forgets it. Other peers may tell of it again, and it may dial this node: to keep it away, ban it."
+_REMOVAL = (
+    "Its link ends and this node forgets it. Other peers may tell of it again, and it may dial this node: "
+    "to keep it away, ban it."
+)
 _MOST_ADDRESS_CHARS = 400
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.service import PeerView
 
 _HEAD = (
-    "id", "name", "status", "address", "transport", "direction", "latency_ms", "last_seen", "failures", "queued_bytes", "bootstrap",
-    "software",
+    "id", "name", "status", "address", "transport", "direction", "latency_ms", "last_seen", "failures", "queued_bytes",
+    "bootstrap", "software",
 )  # fmt: skip
 # A spreadsheet would compute what begins so, and peers choose their names themselves.
 _FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
