@@ -29,8 +29,8 @@ LIBRARIES = (
 
 _HEAD = """# Libraries that the pages of a node use
 
-They are served by the node itself: a page makes no request to anybody else. Fetched from npm by `make assets`; to renew one, change its
-version in `admin/renew_assets.py` and run that again.
+They are served by the node itself: a page makes no request to anybody else. Fetched from npm by `make assets`;
+to renew one, change its version in `admin/renew_assets.py` and run that again.
 
 """
 
