@@ -145,7 +145,7 @@ _SCHEMAS: dict[str, Any] = {
         "latency_ms": _NULLABLE_NUMBER, "last_seen": {"type": "integer", "description": "Unix seconds, 0: never"},
         "failures": _COUNT, "bootstrap": _FLAG, "software": _TEXT, "queued_bytes": _COUNT,
         "link_age_s": {"type": ["number", "null"], "description": "since the link in use came up; null without one"},
-        "rungs": _list(_ref("Rung")),
+        "rungs": _list(_ref("Rung")), "addresses": _list(_TEXT),
     }),
     "Rung": _object({
         "transport": _TEXT, "breaker": {"type": "string", "enum": ["closed", "half-open", "open"]},

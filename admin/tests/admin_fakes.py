@@ -24,6 +24,7 @@ from sorcha_peer_core.interfaces.service import (
     PassedView,
     PeerView,
     PingView,
+    ProtectionView,
     Sample,
     SettingView,
     SubmitResult,
@@ -57,6 +58,7 @@ LINKED = PeerView(
     direction="outbound", latency_ms=1.25, last_seen_at=1_700_000_009, failures=0, is_bootstrap=True,
     software="sorcha-peer/0.1.0", queued_bytes=17, link_age_s=90.5,
     rungs=(RungView("grpcstream", "closed", "", None), RungView("rest", "half-open", "nobody listens there", 301.2)),
+    addresses=("grpc://192.0.2.8:5001", "rest://192.0.2.8:5002"),
 )  # fmt: skip
 
 
@@ -306,6 +308,11 @@ class FakeNode:
 
     def metrics_text(self) -> bytes:
         return b"# TYPE sorcha_peer_count gauge\nsorcha_peer_count 3.0\n"
+
+    def protection(self) -> ProtectionView:
+        return ProtectionView(
+            mode="open", public_key="0a" * 32, certificate_sha256="0b" * 32, expires_at=1_900_000_000, tls_keys=["0c" * 32]
+        )
 
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         return [

@@ -14,6 +14,11 @@ from sorcha_peer_admin.pages.filters import register_filters
 from sorcha_peer_admin.pages.frame import own_session
 from sorcha_peer_admin.pages.live import LivePages
 from sorcha_peer_admin.pages.overview import OverviewPage
+from sorcha_peer_admin.pages.peer_actions import PeerActions
+from sorcha_peer_admin.pages.peers import PeersPages
+from sorcha_peer_admin.pages.security import SecurityPage
+from sorcha_peer_admin.pages.settings import SettingsPages
+from sorcha_peer_admin.pages.topology import TopologyPage
 from sorcha_peer_core.errors import PeerError
 
 if TYPE_CHECKING:
@@ -64,6 +69,11 @@ def page_routes(node: NodeApi, followers: Followers) -> Sequence[Routes]:
     return (
         OverviewPage(node),
         LivePages(node, followers),
+        PeersPages(node),
+        PeerActions(node),
+        TopologyPage(node),
+        SecurityPage(node),
+        SettingsPages(node),
     )
 
 
