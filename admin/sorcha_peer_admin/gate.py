@@ -1,4 +1,4 @@
-"""Who gets in: the bearer token for programs, a session for browsers; and what a browser has to show when it changes something."""
+"""Who gets in: the bearer token for programs, a session for browsers; and what a browser shows when it changes something."""
 
 from __future__ import annotations
 
@@ -74,9 +74,7 @@ class Gate:
         """Begin a session, under an id of its own, and tell the browser."""
         self.log_out_of_table()
         session = self.sessions.begin(self.keys.mark)
-        response.set_cookie(
-            COOKIE, session.session_id, path="/", httponly=True, secure=request.is_secure, samesite="Strict"
-        )
+        response.set_cookie(COOKIE, session.session_id, path="/", httponly=True, secure=request.is_secure, samesite="Strict")
 
     def log_out(self, response: Response) -> None:
         """End the session of this request."""

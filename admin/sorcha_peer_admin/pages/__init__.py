@@ -21,21 +21,27 @@ How a page is added
 3. The template extends ``base.html`` and fills the blocks ``main`` (content), ``actions`` (buttons beside the heading) and
    ``scripts`` (further modules: ``<script type="module" src="{{ asset('peers.js') }}"></script>``, kept in static/).
    ``{% import "parts.html" as parts with context %}`` has the macros; their comments say how each is called.
-   Filters: ``bytes``, ``count``, ``duration``, ``short``, ``unix_time``, ``ago``, ``ms``, ``rate``. No inline script or style and no
-   ``style`` attribute: the content security policy forbids them. Never ``|safe`` for anything that came from elsewhere.
+   Filters (pages/filters.py): ``bytes``, ``rate``, ``count``, ``duration``, ``ms``, ``short``, ``unix_time``, ``clock``, ``ago``.
+   No inline script or style and no ``style`` attribute: the content security policy forbids them. Never ``|safe`` for anything
+   that came from elsewhere.
 
 What a POST does
 ----------------
 * CSRF token, origin and login are checked before the view is called; a form needs ``{{ parts.csrf() }}`` in it
   (``parts.confirm_form`` has it), a script sends the header ``X-CSRF-Token`` (``csrfToken`` of app.js).
 * ``asked = ask_first(question, explanation, label)`` gives the confirmation page as long as nobody has confirmed, else None.
+  ``inputs=[Input("reason", "Reason")]`` asks for more, given to ``parts.confirm_form`` and ``ask_first`` alike.
 * ``return carry_out(node, action, target, act, back)`` calls ``act`` (returns the sentence of success), shows the sentence or
   the reason of a ``PeerError``, writes both into the audit and redirects to ``back``.
 
 Live parts
 ----------
-An element with ``data-live="URL"`` is filled anew with what URL answers (an HTML fragment, made by the same macro as the page's own)
-when the node's state or events change; ``data-live-kinds="peer_linked peer_lost"`` names the events that concern it (without it: any),
-``data-live-pause="ID"`` a checkbox that stops it. app.js does that over one stream, ``/admin/live``, and asks every five seconds where
-streams do not get through. Scripts may ``import { onLive } from`` app.js: ``onLive(message => ...)``.
+An element with ``data-live="URL"`` is filled anew with what URL answers (an HTML fragment, made by the same macro as the
+page's own) when the node's state or events change; ``data-live-kinds="PeerLinked PeerUnlinked"`` names the events that
+concern it (without it: every two seconds), ``data-live-pause="ID"`` a checkbox that stops it. app.js does that over one
+stream, ``/admin/live``, and asks every five seconds where streams do not get through. Scripts may ``import { onLive } from
+"./app.js"`` and say ``onLive(message => ...)``.
+
+In tests the fixture ``browser`` (admin/tests/conftest.py) is logged in; ``browser.act(path, field=value)`` posts a confirmed
+form.
 """

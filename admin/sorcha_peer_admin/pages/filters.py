@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
+NOTHING = "\u2013"
+"""Stands where there is no value."""
 SHORT_CHARS = 8
 _BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _KIB = 1024
@@ -22,7 +24,7 @@ def bytes_text(size: float | None) -> str:
     ('999 B', '1.5 KiB', '10 MiB')
     """
     if size is None:
-        return "–"
+        return NOTHING
     unit = 0
     while abs(size) >= _KIB and unit < len(_BYTE_UNITS) - 1:
         size, unit = size / _KIB, unit + 1
@@ -31,7 +33,7 @@ def bytes_text(size: float | None) -> str:
 
 def rate_text(bytes_per_s: float | None) -> str:
     """A rate of bytes."""
-    return "–" if bytes_per_s is None else f"{bytes_text(bytes_per_s)}/s"
+    return NOTHING if bytes_per_s is None else f"{bytes_text(bytes_per_s)}/s"
 
 
 def count_text(count: float | None) -> str:
@@ -40,7 +42,7 @@ def count_text(count: float | None) -> str:
     >>> count_text(1234567)
     '1 234 567'
     """
-    return "–" if count is None else f"{count:,.0f}".replace(",", "\u202f")
+    return NOTHING if count is None else f"{count:,.0f}".replace(",", "\u202f")
 
 
 def duration_text(seconds: float | None) -> str:
@@ -50,7 +52,7 @@ def duration_text(seconds: float | None) -> str:
     ('0.2 s', '42 s', '1 h 1 min', '2 d 7 h')
     """
     if seconds is None:
-        return "–"
+        return NOTHING
     if seconds < 10:
         return f"{max(seconds, 0):.1f} s".replace(".0 ", " ")
     for large, large_unit, small, small_unit in _DURATIONS:
@@ -63,11 +65,11 @@ def duration_text(seconds: float | None) -> str:
 def ms_text(milliseconds: float | None) -> str:
     """Milliseconds with as many digits as matter.
 
-    >>> ms_text(0.1234), ms_text(12.34), ms_text(1234.5), ms_text(None)
-    ('0.12 ms', '12.3 ms', '1.23 s', '–')
+    >>> ms_text(0.1234), ms_text(12.34), ms_text(1234.5), ms_text(12)
+    ('0.12 ms', '12.3 ms', '1.23 s', '12.0 ms')
     """
     if milliseconds is None:
-        return "–"
+        return NOTHING
     if milliseconds >= 1000:
         return f"{milliseconds / 1000:.2f} s"
     return f"{milliseconds:.0f} ms" if milliseconds >= 100 else f"{milliseconds:.{1 if milliseconds >= 10 else 2}f} ms"
@@ -91,7 +93,7 @@ def unix_time_text(at: float | None) -> str:
 
 def clock_text(at: float | None) -> str:
     """Unix seconds as date and time in UTC, for people."""
-    return unix_time_text(at).replace("T", " ").replace("Z", " UTC") or "–"
+    return unix_time_text(at).replace("T", " ").replace("Z", " UTC") or NOTHING
 
 
 def ago_text(at: float | None, now: float | None = None) -> str:

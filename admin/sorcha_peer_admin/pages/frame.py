@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import current_app, g, redirect, render_template, request
 
@@ -20,6 +20,19 @@ log = logging.getLogger(__name__)
 
 CONFIRMED = "confirmed"
 CSRF_FIELD = "csrf_token"
+
+
+class Input(NamedTuple):
+    """Something that is filled in before an action is confirmed."""
+
+    name: str
+    label: str
+    value: str = ""
+    kind: str = "text"
+    """Of the input element."""
+    hint: str = ""
+    options: Sequence[tuple[str, str]] = ()
+    """(value, text): a choice among these instead."""
 
 
 def own_session() -> Session | None:
@@ -40,20 +53,29 @@ def render_page(template: str, *, section: str, title: str, **values: Any) -> st
     return render_template(template, section=section, title=title, messages=messages, **_frame(), **values)
 
 
+_TITLES = {401: "Not logged in", 403: "Refused", 404: "Not found", 429: "Too many requests", 503: "Not now"}
+
+
+def error_page(status: int, sentence: str) -> str:
+    """A page that says what went wrong."""
+    return render_page("error.html", section="", title=_TITLES.get(status, "That did not work"), sentence=as_sentence(sentence))
+
+
 def _frame() -> dict[str, Any]:
     site = current_app.extensions["sorcha_pages"]
     frame: dict[str, Any] = {"navigation": site.navigation, "node_status": site.status()}
     return frame
 
 
-def ask_first(question: str, explanation: str, label: str, *, danger: bool = True) -> str | None:
+def ask_first(question: str, explanation: str, label: str, *, danger: bool = True, inputs: Sequence[Input] = ()) -> str | None:
     """The page that asks before an action is carried out; None when this request says that somebody has confirmed.
 
     The form of the confirmation repeats the fields of this one, so the same view carries it out.
     """
-    if request.form.get(CONFIRMED) == "1":
+    form = request.form
+    if form.get(CONFIRMED) == "1":
         return None
-    fields = [(name, value) for name, value in request.form.items(multi=True) if name not in (CSRF_FIELD, CONFIRMED, "back")]
+    own = {CSRF_FIELD, CONFIRMED, *(asked.name for asked in inputs)}
     return render_page(
         "confirm.html",
         section="",
@@ -61,9 +83,10 @@ def ask_first(question: str, explanation: str, label: str, *, danger: bool = Tru
         explanation=explanation,
         label=label,
         danger=danger,
-        fields=fields,
+        inputs=[asked._replace(value=form.get(asked.name) or asked.value) for asked in inputs],
+        fields=[(name, value) for name, value in form.items(multi=True) if name not in own],
         action=request.full_path.rstrip("?"),
-        back=local_path(request.form.get("back", "")) or "/admin/",
+        back=local_path(form.get("back", "")) or "/admin/",
     )
 
 
@@ -84,9 +107,9 @@ def carry_out(node: NodeApi, action: str, target: str, act: Callable[[], str], b
     except PeerError as error:
         log.info("%s %s from a page failed: %s", action, target, error)
         node.record(actor(), action, target, f"failed: {error}")
-        return failed(_sentence(str(error)), back)
+        return failed(as_sentence(str(error)), back)
     node.record(actor(), action, target, sentence)
-    return done(_sentence(sentence), back)
+    return done(as_sentence(sentence), back)
 
 
 def local_path(text: str) -> str:
@@ -99,13 +122,14 @@ def local_path(text: str) -> str:
     return text if fits else ""
 
 
+def as_sentence(text: str) -> str:
+    """With a capital letter at the beginning and a full stop at the end."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def _told(level: str, sentence: str, back: str) -> Response:
     session = own_session()
     if session is not None:
         session.messages.append((level, sentence))
     return redirect(local_path(back) or "/admin/", 303)
-
-
-def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
