@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.service import EventSlice, NodeApi
 
 PAGE_ROWS = 100
-_ALL = 10_000
+MOST_KEPT = 10_000
+PATH = "/admin/events"
 _MOST_WORDS_CHARS = 100
 
 
@@ -60,7 +61,13 @@ class EventsPage:
 
     def _values(self) -> dict[str, Any]:
         before_id = number_parameter("before", default=MAX_ROW_ID, least=0, most=MAX_ROW_ID)
-        return {"events": self._view(self._node.events(0, _ALL), _wanted(), before_id)}
+        wanted = _wanted()
+        return {
+            "events": self._view(self._node.events(0, MOST_KEPT), wanted, before_id),
+            "rows_url": _address("/admin/events/rows", wanted),
+            "newest_url": _address(PATH, wanted),
+            "most_kept": MOST_KEPT,
+        }
 
     def _view(self, kept: EventSlice, wanted: EventFilter, before_id: int) -> EventsView:
         names = Names(self._node)
@@ -71,7 +78,7 @@ class EventsPage:
             kinds=sorted({entry.kind for entry in kept.entries} | ({wanted.kind} if wanted.kind else set())),
             kept=len(kept.entries),
             last_id=kept.last_id,
-            older=_address(wanted, found[-1].event_id) if has_older else "",
+            older=_address(PATH, wanted, before=found[-1].event_id) if has_older else "",
             is_newest=before_id == MAX_ROW_ID,
         )
 
@@ -85,6 +92,6 @@ def _wanted() -> EventFilter:
     )
 
 
-def _address(wanted: EventFilter, before_id: int) -> str:
-    asked = {name: value for name, value in wanted._asdict().items() if value}
-    return f"/admin/events?{urlencode(asked | {'before': before_id})}"
+def _address(path: str, wanted: EventFilter, **place: int) -> str:
+    asked = {name: value for name, value in wanted._asdict().items() if value} | place
+    return f"{path}?{urlencode(asked)}" if asked else path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 
 from sorcha_peer_admin.pages.frame import ask_first, carry_out, render_page
 from sorcha_peer_admin.parameters import MAX_ROW_ID, hash_of, number_parameter
@@ -139,7 +139,13 @@ class QueuePages:
     def _queue(self) -> dict[str, Any]:
         status = self._node.status()
         rows, next_page = self._page(self._node.queue, "/admin/queue")
-        return {"rows": rows, "next_page": next_page, "status": status, "meters": self._meters(status)}
+        return {
+            "rows": rows,
+            "next_page": next_page,
+            "status": status,
+            "meters": self._meters(status),
+            "first_page": "after" not in request.args,
+        }
 
     def _meters(self, status: NodeStatus) -> list[Meter]:
         limits = self._node.settings("offline_mode")

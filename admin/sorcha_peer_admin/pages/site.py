@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from flask import Blueprint, Flask, redirect, send_from_directory
 
 from sorcha_peer_admin.pages.door import DoorPages
+from sorcha_peer_admin.pages.events import EventsPage
 from sorcha_peer_admin.pages.filters import register_filters
 from sorcha_peer_admin.pages.frame import own_session
 from sorcha_peer_admin.pages.live import LivePages
 from sorcha_peer_admin.pages.overview import OverviewPage
+from sorcha_peer_admin.pages.queue import QueuePages
+from sorcha_peer_admin.pages.submitting import SubmitPage
+from sorcha_peer_admin.pages.transaction import TransactionPage
+from sorcha_peer_admin.pages.transactions import TransactionsPage
 from sorcha_peer_core.errors import PeerError
 
 if TYPE_CHECKING:
@@ -64,6 +69,11 @@ def page_routes(node: NodeApi, followers: Followers) -> Sequence[Routes]:
     return (
         OverviewPage(node),
         LivePages(node, followers),
+        TransactionsPage(node),
+        TransactionPage(node),
+        SubmitPage(node),
+        QueuePages(node),
+        EventsPage(node),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, Response, render_template
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.service import DeliveryView, NodeApi
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.model.transaction import Header, LogEntry
+
+
+_YOUNG_S = 60.0
+"""So long copies of a transaction may still come."""
 
 
 class Facts(NamedTuple):
@@ -108,6 +113,7 @@ class TransactionPage:
             "trace": trace,
             "journey": journey,
             "untraced": untraced,
+            "is_young": not delivery.settled or (trace is not None and time.time() - trace.first_ms / 1000 < _YOUNG_S),
         }
 
 
