@@ -8,6 +8,7 @@ from flask import Flask
 
 from sorcha_peer_admin.delivery import DeliveryRoutes
 from sorcha_peer_admin.errors import register_error_handlers
+from sorcha_peer_admin.events import EventRoutes
 from sorcha_peer_admin.follow import Followers
 from sorcha_peer_admin.gate import Gate
 from sorcha_peer_admin.hardening import harden
@@ -48,6 +49,7 @@ def create_app(node: NodeApi, token: str, followers: Followers | None = None, ga
         TransactionRoutes(node, followers),
         DeliveryRoutes(node, followers),
         QueueRoutes(node),
+        EventRoutes(node, followers),
         OpenApiRoutes(),
     ):
         app.register_blueprint(routes.blueprint(), url_prefix=PREFIX)

@@ -23,6 +23,7 @@ from sorcha_peer_core.model.peer import Endpoint, parse_host_port
 from sorcha_peer_core.node.choice import Choice, choose
 from sorcha_peer_core.node.classic import ClassicServices, classic_services
 from sorcha_peer_core.node.log_reading import LogReading
+from sorcha_peer_core.node.observing import Observing
 from sorcha_peer_core.node.parts import Ground, Parts, assemble
 from sorcha_peer_core.node.report import Report
 from sorcha_peer_core.node.submitting import Submitting
@@ -60,7 +61,7 @@ def default_plugins() -> PluginManager:
     return PluginManager([("builtin", builtin_plugin)])
 
 
-class Node(Submitting, LogReading):
+class Node(Submitting, LogReading, Observing):
     """One node. ``start`` and ``stop`` once each; in between it is a :class:`NodeApi` for services."""
 
     def __init__(self, config: Config, plugins: PluginManager | None = None, *, notices: Sequence[str] = ()) -> None:
@@ -111,7 +112,8 @@ class Node(Submitting, LogReading):
         parts, self._parts = self._parts, None
         if parts is not None:
             self._last_status, self._notices = self._report.status(), parts.ground.care.notices
-            # Whoever waits for the log or for deliveries learns that nothing more will come.
+            # Whoever waits for the log, for deliveries or for events learns that nothing more will come.
+            parts.ground.events.end()
             parts.driver.log_grew.set()
             parts.outbox.settled.set()
         grace_s, begin_s = self._config.communication.shutdown_grace_s, monotonic()
@@ -147,6 +149,7 @@ class Node(Submitting, LogReading):
         )
         self._listen(choice, parts)
         self._run(parts)
+        self._keep_history(parts)
         self._ask_for_first_contacts(choice, parts)
         self._start_services()
 

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sorcha_peer_admin.events import LEVELS
+
 if TYPE_CHECKING:
     from sorcha_peer_admin.pages.names import Names
     from sorcha_peer_core.interfaces.service import EventEntry
 
-LEVELS = ("debug", "info", "warning")
 _PEER_ID = re.compile("[0-9a-f]{40}")
 _TX_HASH = re.compile("[0-9a-f]{64}")
 _SHORT_CHARS = 8

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, render_template, request
 
-from sorcha_peer_admin.pages.event_sentences import LEVELS, EventFilter, event_row, page_of
+from sorcha_peer_admin.events import KINDS, LEVELS
+from sorcha_peer_admin.pages.event_sentences import EventFilter, event_row, page_of
 from sorcha_peer_admin.pages.frame import render_page
 from sorcha_peer_admin.pages.names import Names
 from sorcha_peer_admin.parameters import MAX_ROW_ID, number_parameter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PAGE_ROWS = 100
 MOST_KEPT = 10_000
 PATH = "/admin/events"
+STREAM = "/manage/v1/events"
 _MOST_WORDS_CHARS = 100
 
 
@@ -65,6 +67,7 @@ class EventsPage:
         return {
             "events": self._view(self._node.events(0, MOST_KEPT), wanted, before_id),
             "rows_url": _address("/admin/events/rows", wanted),
+            "stream_url": _address(STREAM, wanted._replace(text=""), follow=1),
             "newest_url": _address(PATH, wanted),
             "most_kept": MOST_KEPT,
         }
@@ -85,9 +88,10 @@ class EventsPage:
 
 def _wanted() -> EventFilter:
     level = request.args.get("level", "")
+    kind = request.args.get("kind", "")
     return EventFilter(
         level if level in LEVELS else "",
-        request.args.get("kind", "")[:_MOST_WORDS_CHARS],
+        kind if kind in KINDS else "",
         request.args.get("text", "").strip()[:_MOST_WORDS_CHARS],
     )
 

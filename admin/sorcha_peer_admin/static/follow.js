@@ -34,8 +34,7 @@ async function show() {
 const newestRow = () => Number(part.querySelector("[data-mark]")?.dataset.mark ?? 0);
 
 function sayWaiting() {
-  const number = last - shown;
-  pause.textContent = number > 0 ? `Go on (${number} new)` : "Go on";
+  pause.textContent = last > shown ? "Go on (there are new ones)" : "Go on";
 }
 
 function setPaused(now) {
@@ -49,23 +48,28 @@ function setPaused(now) {
 // Events come one by one; where the stream does not get through, the messages of the page say that there are some.
 function followEvents() {
   let stream = null;
-  const open = () => {
-    stream ??= new EventSource(`/manage/v1/events?follow=1&after=${last}`);
-    stream.onerror = () => { if (stream?.readyState === EventSource.CLOSED) close(); };
-    stream.addEventListener("gap", (event) => sayGap(event));
-    for (const kind of ["message", ...part.dataset.kinds.split(" ")]) stream.addEventListener(kind, (event) => heardOf(Number(event.lastEventId)));
-  };
   const close = () => { stream?.close(); stream = null; };
+  const open = () => {
+    if (stream || document.hidden) return;
+    stream = new EventSource(`${part.dataset.stream}&after=${last}`);
+    stream.onmessage = (message) => {
+      const event = JSON.parse(message.data);
+      if (event.kind === "gap") sayGap(event);
+      heardOf(event.id);
+    };
+    stream.onerror = () => { if (stream?.readyState === EventSource.CLOSED) close(); };
+  };
+  // A browser has six connections to a node for all its tabs.
   document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else open(); });
   addEventListener("pagehide", close);
   open();
-  onLive((message) => heardOf(message.after));
+  onLive((message) => { if (!stream && Object.keys(message.kinds).length) heardOf(message.after); });
 }
 
 function sayGap(event) {
-  gap.textContent = "Some events came and went while this page did not hear of any: the node keeps only the latest.";
+  gap.textContent = `${event.sentence[0].toUpperCase()}${event.sentence.slice(1)}.`;
   gap.hidden = false;
-  heardOf(Number(event.lastEventId));
+  last = shown = 0;  // numbers may begin anew
 }
 
 if (part.dataset.rows) {
