@@ -79,22 +79,27 @@ class Gate:
 
     def _session(self) -> Session | None:
         active = _BACKGROUND not in request.headers and request.path != f"{PAGES}live"
-        return self.sessions.find(request.cookies.get(COOKIE, ""), self.keys.mark, active=active)
+        return self.sessions.find(request.cookies.get(_cookie(), ""), self.keys.mark, active=active)
 
     def log_in(self, response: Response) -> None:
         """Begin a session, under an id of its own, and tell the browser."""
         self.log_out_of_table()
         session = self.sessions.begin(self.keys.mark)
-        response.set_cookie(COOKIE, session.session_id, path="/", httponly=True, secure=request.is_secure, samesite="Strict")
+        response.set_cookie(_cookie(), session.session_id, path="/", httponly=True, secure=request.is_secure, samesite="Strict")
 
     def log_out(self, response: Response) -> None:
         """End the session of this request."""
         self.log_out_of_table()
-        response.delete_cookie(COOKIE, path="/", httponly=True, secure=request.is_secure, samesite="Strict")
+        response.delete_cookie(_cookie(), path="/", httponly=True, secure=request.is_secure, samesite="Strict")
 
     def log_out_of_table(self) -> None:
         """Forget the session of this request here."""
-        self.sessions.end(request.cookies.get(COOKIE, ""))
+        self.sessions.end(request.cookies.get(_cookie(), ""))
+
+
+def _cookie() -> str:
+    # Browsers keep the cookies of all ports of a machine together: nodes beside each other would log each other's visitors out.
+    return f"{COOKIE}_{request.environ.get('SERVER_PORT', '')}"
 
 
 def _stranger() -> Response | None:
