@@ -12,6 +12,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
 
 from sorcha_peer_admin.attempts import Attempts
 from sorcha_peer_admin.auth import PROTECTED, TOKEN_FILE
+from sorcha_peer_admin.hosts import Hosts
 from sorcha_peer_admin.keys import Keys
 from sorcha_peer_admin.sessions import Session, Sessions
 
@@ -27,13 +28,21 @@ _OPEN = (LOGIN, f"{PAGES}static/")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Asked by scripts of a page that may stand open all night; they do not keep a session alive.
 _BACKGROUND = "X-Background"
+_HIDDEN = "null"
 
 
 class Gate:
     """Checks every request below ``/manage/`` and ``/admin/`` before anything else is looked at."""
 
-    def __init__(self, keys: Keys, sessions: Sessions | None = None, attempts: Attempts | None = None) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        sessions: Sessions | None = None,
+        attempts: Attempts | None = None,
+        hosts: Hosts | None = None,
+    ) -> None:
         self.keys = keys
+        self._hosts = hosts or Hosts()
         self.sessions = sessions or Sessions()
         self.attempts = attempts or Attempts()
 
@@ -47,6 +56,8 @@ class Gate:
         if self.keys.is_token(_presented()):
             # A program; a browser never sends this by itself, so there is nothing to forge.
             return None
+        if not self._hosts.knows(request.host):
+            raise Forbidden(f"this node is not called {request.host[:100]}; if it is, name that in admin.hosts")
         g.session = session = self._session()
         if request.path.startswith(_OPEN):
             self._check_login_form(session)
@@ -99,9 +110,11 @@ def _stranger() -> Response | None:
 
 
 def _check_origin() -> None:
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    origin = request.headers.get("Origin")
-    if site not in ("same-origin", "none") or (origin is not None and urlsplit(origin).netloc != request.host):
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin", _HIDDEN)
+    # Where the browser says whose page it is, that counts. A page that sends no referrer has a hidden origin, as ours do.
+    foreign = site not in ("same-origin", "none") if site else origin != _HIDDEN
+    if foreign and (site or urlsplit(origin).netloc != request.host):
         raise Forbidden("this request comes from another site, so it was not carried out")
 
 

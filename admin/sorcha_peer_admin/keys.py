@@ -8,9 +8,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 import gevent
-from werkzeug.security import check_password_hash, generate_password_hash
-
-from sorcha_peer_admin.files import replace_file
+from werkzeug.security import check_password_hash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,10 +16,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PASSWORD_FILE = "admin.password"
-LEAST_PASSWORD_CHARS = 8
-MOST_PASSWORD_CHARS = 1024
-_METHOD = "scrypt:16384:8:1"
-_OWNER_ONLY = 0o600
+"""In the data directory, written by ``sorcha-peer admin-password``: ``scrypt:N:r:p$salt$hash``."""
+_MOST_PASSWORD_CHARS = 1024
 
 
 class Keys:
@@ -50,7 +46,7 @@ class Keys:
         if self.is_token(secret.strip().encode()):
             return True
         password_hash = self._password_hash()
-        if not password_hash or len(secret) > MOST_PASSWORD_CHARS:
+        if not password_hash or len(secret) > _MOST_PASSWORD_CHARS:
             return False
         # scrypt is slow on purpose; the node's own work goes on meanwhile.
         return bool(gevent.get_hub().threadpool.apply(check_password_hash, (password_hash, secret)))
@@ -63,25 +59,3 @@ class Keys:
         except (OSError, UnicodeDecodeError) as error:
             log.warning("%s cannot be read, so nobody logs in by password: %s", self._path, error)
             return ""
-
-
-def set_password(data_dir: Path, password: str) -> None:
-    """Keep a hash of ``password``, readable by its owner only.
-
-    Raises:
-        ValueError: it is too short or too long.
-        OSError: the file cannot be written.
-    """
-    if not LEAST_PASSWORD_CHARS <= len(password) <= MOST_PASSWORD_CHARS:
-        raise ValueError(
-            f"the password has {len(password)} characters; it needs {LEAST_PASSWORD_CHARS} to {MOST_PASSWORD_CHARS} of them"
-        )
-    replace_file(data_dir / PASSWORD_FILE, f"{generate_password_hash(password, _METHOD)}\n", _OWNER_ONLY)
-
-
-def remove_password(data_dir: Path) -> bool:
-    """Forget it; False when there was none."""
-    path = data_dir / PASSWORD_FILE
-    existed = path.exists()
-    path.unlink(missing_ok=True)
-    return existed

@@ -42,6 +42,11 @@ concern it (without it: every two seconds), ``data-live-pause="ID"`` a checkbox 
 stream, ``/admin/live``, and asks every five seconds where streams do not get through. Scripts may ``import { onLive } from
 "./app.js"`` and say ``onLive(message => ...)``.
 
+Libraries lie in static/vendor: ``<script defer src="{{ asset('vendor/uPlot.iife.min.js') }}">`` gives scripts
+``window.uPlot``, a module says ``import cytoscape from "./vendor/cytoscape.esm.min.mjs"``. Cytoscape adds a style element of
+its own, which the policy forbids, unless the page has one of that id: ``<link id="__________cytoscape_stylesheet"
+rel="stylesheet" href="...">`` in the block ``styles``.
+
 In tests the fixture ``browser`` (admin/tests/conftest.py) is logged in; ``browser.act(path, field=value)`` posts a confirmed
 form.
 """
