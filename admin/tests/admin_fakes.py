@@ -24,6 +24,7 @@ from sorcha_peer_core.interfaces.service import (
     PassedView,
     PeerView,
     PingView,
+    PluginAnswer,
     Sample,
     SettingView,
     SubmitResult,
@@ -128,6 +129,8 @@ class FakeNode:
         self.oldest_event_id = FIRST_EVENT_ID
         self.event_waits: list[tuple[int, float]] = []
         self.samples: list[Sample] = []
+        self.answers: dict[str, list[PluginAnswer]] = {}
+        """Of plugins, by hook."""
         self._grown = threading.Condition()
 
     def settings(self, section: str) -> Mapping[str, Any]:
@@ -328,6 +331,9 @@ class FakeNode:
 
     def metrics_text(self) -> bytes:
         return b"# TYPE sorcha_peer_count gauge\nsorcha_peer_count 3.0\n"
+
+    def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
+        return self.answers.get(hook, [])
 
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         return [
