@@ -6,20 +6,25 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from sorcha_peer_core.errors import NotTraced
 from sorcha_peer_core.interfaces.service import LogSlice
 from sorcha_peer_core.model.ids import hashes_with_prefix
+from sorcha_peer_core.node.tracing import TRACED
 from sorcha_peer_core.services.store_care import payload_of
 
 if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.service import TraceView
     from sorcha_peer_core.interfaces.store import Store
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.model.transaction import LogEntry, Transaction
     from sorcha_peer_core.node.parts import Parts
+    from sorcha_peer_core.node.report import Report
 
 
 class LogReading:
     """The part of a node that is about what is in its arrival log."""
 
+    _report: Report
     _running: bool
 
     @property
@@ -59,6 +64,22 @@ class LogReading:
         """The payload of a transaction that is stored or queued here."""
         ground = self._assembled.ground
         return ground.store_thread.call(payload_of, ground.store, tx_hash)
+
+    def trace(self, tx_hash: TxHash) -> TraceView:
+        """Whom a transaction came from, and who got it from here. Raises NotTraced, saying why there is no trace."""
+        parts = self._assembled
+        view = parts.tracing.view(tx_hash, self._report.name_of)
+        if view is not None:
+            return view
+        store = parts.ground.store
+        if self._store_thread.call(store.known, [tx_hash]):
+            raise NotTraced(
+                f"the transaction {tx_hash.hex()} is here, but no longer traced: "
+                f"a node keeps traces of the latest {TRACED:,} since it started"
+            )
+        if self._store_thread.call(store.payload, tx_hash) is not None:
+            raise NotTraced(f"the transaction {tx_hash.hex()} waits in the queue for its release; its trace begins then")
+        raise NotTraced(f"the transaction {tx_hash.hex()} is not here")
 
     def _slice(self, read: Callable[[Store], Sequence[LogEntry]]) -> LogSlice:
         ground = self._assembled.ground

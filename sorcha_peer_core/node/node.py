@@ -13,8 +13,8 @@ from gevent.event import Event as Signal
 
 from sorcha_peer_core.builtin import plugin as builtin_plugin
 from sorcha_peer_core.config import Config, Section
-from sorcha_peer_core.errors import NotTraced, StoreError
-from sorcha_peer_core.interfaces.service import Health, JobView, NodeStatus, PeerView, PluginAnswer, ProtectionView, TraceView
+from sorcha_peer_core.errors import StoreError
+from sorcha_peer_core.interfaces.service import Health, JobView, NodeStatus, PeerView, PluginAnswer, ProtectionView
 from sorcha_peer_core.interfaces.transport import CertifiedElsewhere, TransportContext
 from sorcha_peer_core.model.events import StateChanged
 from sorcha_peer_core.model.messages import Peers
@@ -27,7 +27,6 @@ from sorcha_peer_core.node.operating import Operating
 from sorcha_peer_core.node.parts import Ground, Parts, assemble
 from sorcha_peer_core.node.report import Report
 from sorcha_peer_core.node.submitting import Submitting
-from sorcha_peer_core.node.tracing import TRACED
 from sorcha_peer_core.plugin_manager import PluginManager, chosen_names, described
 from sorcha_peer_core.protocol.breaker import BreakerConfig
 from sorcha_peer_core.services.bans import EXPIRED_EVERY_S
@@ -49,7 +48,6 @@ from sorcha_peer_core.services.visits import BESIDE_LINKS
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.service import Service
     from sorcha_peer_core.interfaces.transport import Transport
-    from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.services.storage import Done
 
 log = logging.getLogger(__name__)
@@ -333,22 +331,6 @@ class Node(Submitting, LogReading, Observing, Operating):
     def jobs(self) -> Sequence[JobView]:
         """What the node does every so often."""
         return self._assembled.schedule.jobs()
-
-    def trace(self, tx_hash: TxHash) -> TraceView:
-        """Whom a transaction came from, and who got it from here. Raises NotTraced, saying why there is no trace."""
-        parts = self._assembled
-        view = parts.tracing.view(tx_hash, self._report.name_of)
-        if view is not None:
-            return view
-        store = parts.ground.store
-        if self._store_thread.call(store.known, [tx_hash]):
-            raise NotTraced(
-                f"the transaction {tx_hash.hex()} is here, but no longer traced: "
-                f"a node keeps traces of the latest {TRACED:,} since it started"
-            )
-        if self._store_thread.call(store.payload, tx_hash) is not None:
-            raise NotTraced(f"the transaction {tx_hash.hex()} waits in the queue for its release; its trace begins then")
-        raise NotTraced(f"the transaction {tx_hash.hex()} is not here")
 
     def metrics_text(self) -> bytes:
         """All metrics in Prometheus' text format."""
