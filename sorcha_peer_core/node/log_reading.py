@@ -72,12 +72,12 @@ class LogReading:
         if view is not None:
             return view
         store = parts.ground.store
-        if self._store_thread.call(store.known, [tx_hash]):
+        if parts.ground.store_thread.call(store.known, [tx_hash]):
             raise NotTraced(
                 f"the transaction {tx_hash.hex()} is here, but no longer traced: "
                 f"a node keeps traces of the latest {TRACED:,} since it started"
             )
-        if self._store_thread.call(store.payload, tx_hash) is not None:
+        if parts.ground.store_thread.call(store.payload, tx_hash) is not None:
             raise NotTraced(f"the transaction {tx_hash.hex()} waits in the queue for its release; its trace begins then")
         raise NotTraced(f"the transaction {tx_hash.hex()} is not here")
 
