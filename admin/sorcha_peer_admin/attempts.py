@@ -41,7 +41,10 @@ class Attempts:
         return max((guesses.wait_until_s - now for guesses in found if guesses), default=0.0) if self._guesses else 0.0
 
     def failed(self, address: str) -> None:
-        """A wrong token or password: each one beyond the free ones doubles the wait."""
+        """A wrong token or password: each one beyond the free ones doubles the wait.
+
+        Told before it is known, and taken back by :meth:`succeeded`: guessing many at once gains nothing.
+        """
         self.failures += 1
         now = self._clock()
         self._forget_old(now)
@@ -53,8 +56,13 @@ class Attempts:
         self.refused += 1
 
     def succeeded(self, address: str) -> None:
-        """The right one: the guesses of this address are forgotten."""
+        """The attempt told last was right: the guesses of this address are forgotten."""
+        self.failures -= 1
         self._guesses.pop(address, None)
+        if overall := self._guesses.get(_OVERALL):
+            overall.failures -= 1
+            if overall.failures < FREE_OVERALL:
+                overall.wait_until_s = self._clock()
 
     def _count(self, key: str, now: float, free: int, longest_s: float) -> None:
         guesses = self._guesses.setdefault(key, _Guesses(0, now, now))

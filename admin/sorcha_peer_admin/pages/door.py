@@ -51,6 +51,7 @@ class DoorPages:
             self._gate.attempts.refuse()
             return self._too_many(wait_s)
         request.max_content_length = MOST_FORM_BYTES
+        self._gate.attempts.failed(address)  # until it turns out otherwise
         if not self._gate.keys.open_with(request.form.get("secret", "")):
             return self._wrong(address)
         self._gate.attempts.succeeded(address)
@@ -66,7 +67,6 @@ class DoorPages:
         return response
 
     def _wrong(self, address: str) -> Response:
-        self._gate.attempts.failed(address)
         log.warning("a login from %s failed: wrong token or password", address)
         self._node.record(f"admin page from {address}", "login", "", "failed: wrong token or password")
         return self._form("That is neither the token nor the password of this node.", 401)
