@@ -11,7 +11,6 @@ import requests
 
 from sorcha_peer_core.cli.cluster import NodeProcess
 
-COOKIE_PREFIX = "sorcha_admin"
 TIMEOUT_S = 15
 
 
@@ -33,6 +32,10 @@ class Visitor(requests.Session):
         more = {"timeout": TIMEOUT_S, "allow_redirects": False} | more
         return super().request(method, f"{self.origin}{url}" if str(url).startswith("/") else url, *arguments, **more)
 
+    def get(self, url: Any, **more: Any) -> requests.Response:
+        """Without following redirects, which is what its original does."""
+        return self.request("GET", url, **more)
+
     def log_in(self, secret: str | None = None, **fields: str) -> requests.Response:
         """Fill in the form of the login page, with the node's token unless told otherwise."""
         return self.post("/admin/login", data={"secret": token_of(self.node) if secret is None else secret, **fields})
@@ -44,7 +47,12 @@ class Visitor(requests.Session):
 
     def session_id(self) -> str:
         """The cookie of the session; empty without one."""
-        return next((cookie.value or "" for cookie in self.cookies if cookie.name.startswith(COOKIE_PREFIX)), "")
+        return self.cookies.get(self.cookie_name) or ""
+
+    @property
+    def cookie_name(self) -> str:
+        """Of the session; nodes beside each other have cookies beside each other."""
+        return f"sorcha_admin_{self.node.admin.rpartition(':')[2]}"
 
     def pages(self) -> list[str]:
         """Every page that the navigation leads to."""
