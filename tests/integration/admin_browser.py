@@ -109,7 +109,8 @@ def browser() -> Iterator[Browser]:
     with tempfile.TemporaryDirectory(prefix="browser") as profile:
         for argument in (
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server",
-            "--disable-background-networking", "--lang=en-GB", f"--user-data-dir={profile}", f"--window-size={WIDE},900",
+            "--disable-background-networking", "--lang=en-GB", "--hide-scrollbars",
+            f"--user-data-dir={profile}", f"--window-size={WIDE},900",
         ):  # fmt: skip
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
