@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, render_template, request
@@ -32,6 +33,8 @@ class QueuedRow(NamedTuple):
     queued_at: float
     last_attempt_at: float | None
     next_attempt_at: float | None
+    is_due: bool
+    """Whether the time of the next attempt has come."""
 
 
 class Meter(NamedTuple):
@@ -151,8 +154,8 @@ class QueuePages:
         limits = self._node.settings("offline_mode")
         waiting = status.queue_pending + status.queue_inflight + status.queue_retry
         return [
-            Meter("Submissions that wait", waiting, limits.get("max_queue_size", 0), False),
-            Meter("Their payloads", status.queue_waiting_bytes, limits.get("max_queue_bytes", 0), True),
+            Meter("Submissions", waiting, limits.get("max_queue_size", 0), False),
+            Meter("Payloads", status.queue_waiting_bytes, limits.get("max_queue_bytes", 0), True),
         ]
 
     def _page(self, read: Callable[[int, int], list[QueueRow]], path: str) -> tuple[Sequence[QueuedRow], str]:
@@ -165,7 +168,13 @@ class QueuePages:
 def queued_row(row: QueueRow) -> QueuedRow:
     """A row as pages show it."""
     return QueuedRow(
-        row, row.hash.hex(), str(row.state), row.queued_ms / 1000, _seconds(row.last_attempt_ms), _seconds(row.not_before_ms)
+        row=row,
+        hash=row.hash.hex(),
+        state=str(row.state),
+        queued_at=row.queued_ms / 1000,
+        last_attempt_at=_seconds(row.last_attempt_ms),
+        next_attempt_at=_seconds(row.not_before_ms),
+        is_due=row.not_before_ms is not None and row.not_before_ms <= time.time() * 1000,
     )
 
 
