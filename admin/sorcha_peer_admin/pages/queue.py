@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, render_template, request
 
-from sorcha_peer_admin.pages.frame import ask_first, carry_out, render_page
+from sorcha_peer_admin.pages.frame import ask_first, carry_out, local_path, render_page
 from sorcha_peer_admin.parameters import MAX_ROW_ID, hash_of, number_parameter
 from sorcha_peer_core.errors import ActionRefused
 
@@ -79,10 +79,15 @@ class QueuePages:
 
     def dead_letters(self) -> str:
         """What was given up, oldest first."""
-        rows, older = self._page(self._node.dead_letters, DEAD_LETTERS)
-        status = self._node.status()
+        rows, next_page = self._page(self._node.dead_letters, DEAD_LETTERS)
         return render_page(
-            "dead_letters.html", section="dead-letters", title="Dead letters", rows=rows, next_page=older, total=status.queue_dead
+            "dead_letters.html",
+            section="dead-letters",
+            title="Dead letters",
+            rows=rows,
+            next_page=next_page,
+            is_first_page=_is_first_page(),
+            total=self._node.status().queue_dead,
         )
 
     def retry(self, tx_hash: str) -> str | Response:
@@ -137,7 +142,9 @@ class QueuePages:
                 raise ActionRefused(f"the transaction {tx_hash.hex()[:8]} is no dead letter any more")
             return f"the transaction {tx_hash.hex()[:8]} was {did}" if tx_hash else f"{_number(number)} {did}"
 
-        return carry_out(self._node, f"dead_letter.{action}", target, count, DEAD_LETTERS)
+        return carry_out(
+            self._node, f"dead_letter.{action}", target, count, local_path(request.form.get("back", "")) or DEAD_LETTERS
+        )
 
     def _queue(self) -> dict[str, Any]:
         status = self._node.status()
@@ -147,7 +154,7 @@ class QueuePages:
             "next_page": next_page,
             "status": status,
             "meters": self._meters(status),
-            "first_page": "after" not in request.args,
+            "is_first_page": _is_first_page(),
         }
 
     def _meters(self, status: NodeStatus) -> list[Meter]:
@@ -180,6 +187,10 @@ def queued_row(row: QueueRow) -> QueuedRow:
 
 def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
+
+
+def _is_first_page() -> bool:
+    return "after" not in request.args
 
 
 def _letters(status: NodeStatus) -> str:
