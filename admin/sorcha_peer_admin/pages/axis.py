@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from sorcha_peer_admin.pages.filters import ms_text
-
 _STRETCHED = 20.0
 """So much longer than half of all times is the longest one where the axis grows by factors instead of steps."""
 _MOST_TICKS = 6
 _LEAST_MS = 0.001
+_LEAST_APART, _FAR_APART = 8.0, 33.0
+"""Per cent of the width: closer ones are left out, those further apart also fit on a phone."""
 
 
 class Tick(NamedTuple):
@@ -20,6 +20,8 @@ class Tick(NamedTuple):
 
     x: float
     label: str
+    is_minor: bool = False
+    """Whether it is left out where there is little room."""
 
 
 class Axis:
@@ -47,15 +49,33 @@ class Axis:
     @property
     def ticks(self) -> list[Tick]:
         """At most some six of them, the first at 0."""
-        return [Tick(self.x(at_ms), ms_text(at_ms) if at_ms else "0") for at_ms in self._tick_times_ms()]
+        ticks = [Tick(0.0, "0")]
+        major_x = 0.0
+        for at_ms in self._tick_times_ms():
+            x = self.x(at_ms)
+            if x - ticks[-1].x < _LEAST_APART:
+                continue
+            is_minor = x - major_x < _FAR_APART
+            major_x = major_x if is_minor else x
+            ticks.append(Tick(x, tick_text(at_ms), is_minor))
+        return ticks
 
     def _tick_times_ms(self) -> list[float]:
         if not self.grows_by_factors:
             step = nice_step(self._longest_ms / (_MOST_TICKS - 1))
-            return [number * step for number in range(int(self._longest_ms / step + 1e-9) + 1)]
+            return [number * step for number in range(1, int(self._longest_ms / step + 1e-9) + 1)]
         decades = range(math.ceil(math.log10(self._unit_ms)), math.floor(math.log10(self._longest_ms)) + 1)
         every = max(1, math.ceil(len(decades) / (_MOST_TICKS - 1)))
-        return [0.0] + [10.0**exponent for exponent in decades[::every]]
+        return [10.0**exponent for exponent in decades[::every]]
+
+
+def tick_text(at_ms: float) -> str:
+    """A round time with no more digits than it needs.
+
+    >>> tick_text(0.5), tick_text(20.0), tick_text(1500.0)
+    ('0.5 ms', '20 ms', '1.5 s')
+    """
+    return f"{at_ms / 1000:g} s" if at_ms >= 1000 else f"{at_ms:g} ms"
 
 
 def nice_step(least: float) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, render_template, request
 
-from sorcha_peer_admin.pages.frame import ask_first, carry_out, render_page
+from sorcha_peer_admin.pages.frame import ask_first, carry_out, local_path, render_page
 from sorcha_peer_admin.parameters import MAX_ROW_ID, hash_of, number_parameter
 from sorcha_peer_core.errors import ActionRefused
 
@@ -32,6 +33,8 @@ class QueuedRow(NamedTuple):
     queued_at: float
     last_attempt_at: float | None
     next_attempt_at: float | None
+    is_due: bool
+    """Whether the time of the next attempt has come."""
 
 
 class Meter(NamedTuple):
@@ -76,10 +79,15 @@ class QueuePages:
 
     def dead_letters(self) -> str:
         """What was given up, oldest first."""
-        rows, older = self._page(self._node.dead_letters, DEAD_LETTERS)
-        status = self._node.status()
+        rows, next_page = self._page(self._node.dead_letters, DEAD_LETTERS)
         return render_page(
-            "dead_letters.html", section="dead-letters", title="Dead letters", rows=rows, next_page=older, total=status.queue_dead
+            "dead_letters.html",
+            section="dead-letters",
+            title="Dead letters",
+            rows=rows,
+            next_page=next_page,
+            is_first_page=_is_first_page(),
+            total=self._node.status().queue_dead,
         )
 
     def retry(self, tx_hash: str) -> str | Response:
@@ -134,7 +142,9 @@ class QueuePages:
                 raise ActionRefused(f"the transaction {tx_hash.hex()[:8]} is no dead letter any more")
             return f"the transaction {tx_hash.hex()[:8]} was {did}" if tx_hash else f"{_number(number)} {did}"
 
-        return carry_out(self._node, f"dead_letter.{action}", target, count, DEAD_LETTERS)
+        return carry_out(
+            self._node, f"dead_letter.{action}", target, count, local_path(request.form.get("back", "")) or DEAD_LETTERS
+        )
 
     def _queue(self) -> dict[str, Any]:
         status = self._node.status()
@@ -144,15 +154,15 @@ class QueuePages:
             "next_page": next_page,
             "status": status,
             "meters": self._meters(status),
-            "first_page": "after" not in request.args,
+            "is_first_page": _is_first_page(),
         }
 
     def _meters(self, status: NodeStatus) -> list[Meter]:
         limits = self._node.settings("offline_mode")
         waiting = status.queue_pending + status.queue_inflight + status.queue_retry
         return [
-            Meter("Submissions that wait", waiting, limits.get("max_queue_size", 0), False),
-            Meter("Their payloads", status.queue_waiting_bytes, limits.get("max_queue_bytes", 0), True),
+            Meter("Submissions", waiting, limits.get("max_queue_size", 0), False),
+            Meter("Payloads", status.queue_waiting_bytes, limits.get("max_queue_bytes", 0), True),
         ]
 
     def _page(self, read: Callable[[int, int], list[QueueRow]], path: str) -> tuple[Sequence[QueuedRow], str]:
@@ -165,12 +175,22 @@ class QueuePages:
 def queued_row(row: QueueRow) -> QueuedRow:
     """A row as pages show it."""
     return QueuedRow(
-        row, row.hash.hex(), str(row.state), row.queued_ms / 1000, _seconds(row.last_attempt_ms), _seconds(row.not_before_ms)
+        row=row,
+        hash=row.hash.hex(),
+        state=str(row.state),
+        queued_at=row.queued_ms / 1000,
+        last_attempt_at=_seconds(row.last_attempt_ms),
+        next_attempt_at=_seconds(row.not_before_ms),
+        is_due=row.not_before_ms is not None and row.not_before_ms <= time.time() * 1000,
     )
 
 
 def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
+
+
+def _is_first_page() -> bool:
+    return "after" not in request.args
 
 
 def _letters(status: NodeStatus) -> str:
