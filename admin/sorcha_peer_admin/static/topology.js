@@ -72,13 +72,20 @@ function draw() {
     minZoom: .15, maxZoom: 3, autoungrabify: true, boxSelectionEnabled: false,
   });
   picture.fit(undefined, 28);
-  if (picture.zoom() > 1.4) picture.zoom(1.4), picture.center();
+  // Neither huge, with three peers, nor so small that no name can be read, on a phone: Whole shows all of them.
+  if (picture.zoom() > 1.4) closeTo(1.4);
+  if (picture.zoom() < .6) closeTo(.6);
   // A page that is scrolled must not stop at the picture: the wheel turns it only together with Ctrl, fingers with two.
   picture.userZoomingEnabled(false);
   box.addEventListener("wheel", (event) => picture.userZoomingEnabled(event.ctrlKey), { capture: true });
   picture.on("tap", "node", (event) => { if (event.target.id() !== HERE) location.href = `/admin/peers/${event.target.id()}`; });
   picture.on("mouseover", "node", (event) => point(event.target));
   picture.on("mouseout", "node", (event) => { unpoint(event.target); });
+}
+
+function closeTo(zoom) {
+  picture.zoom(zoom);
+  picture.center(picture.getElementById(HERE));
 }
 
 function point(node) {
