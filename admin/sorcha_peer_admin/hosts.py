@@ -1,4 +1,4 @@
-"""Under which names a browser may speak to a node: a page of somebody else whose name was pointed here may not (DNS rebinding)."""
+"""Under which names a browser may speak to a node: a stranger's name that was pointed here is none (DNS rebinding)."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from sorcha_peer_core.interfaces.service import (
     PassedView,
     PeerView,
     PingView,
+    PluginAnswer,
     ProtectionView,
     Sample,
     SettingView,
@@ -130,6 +131,8 @@ class FakeNode:
         self.oldest_event_id = FIRST_EVENT_ID
         self.event_waits: list[tuple[int, float]] = []
         self.samples: list[Sample] = []
+        self.answers: dict[str, list[PluginAnswer]] = {}
+        """Of plugins, by hook."""
         self._grown = threading.Condition()
 
     def settings(self, section: str) -> Mapping[str, Any]:
@@ -313,6 +316,9 @@ class FakeNode:
         return ProtectionView(
             mode="open", public_key="0a" * 32, certificate_sha256="0b" * 32, expires_at=1_900_000_000, tls_keys=["0c" * 32]
         )
+
+    def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
+        return self.answers.get(hook, [])
 
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         return [

@@ -370,6 +370,15 @@ class Sample(NamedTuple):
     """Mean over those that arrived from peers since the last sample, origin's clock to here; None when none did."""
 
 
+class PluginAnswer(NamedTuple):
+    """What one plugin said to a hook."""
+
+    plugin: str
+    values: Sequence[Any]
+    error: str = ""
+    """Why it failed; empty when it did not."""
+
+
 class NodeApi(Protocol):
     """A running node, for services. Safe from any greenlet; calls that touch the store wait for it without blocking the hub."""
 
@@ -516,6 +525,9 @@ class NodeApi(Protocol):
 
         ``offers`` has, of each thing it can build, kind, name, summary and chosen.
         """
+
+    def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
+        """What plugins say to a hook that one of them has brought, ``hook(node) -> Sequence``; failures are among the answers."""
 
 
 class RegisteredPeer(NamedTuple):

@@ -54,6 +54,7 @@ class LivePages:
         for entry in events.entries:
             kinds[entry.kind] = kinds.get(entry.kind, 0) + 1
         status = self._node.status()
+        samples = self._node.history()
         return {
             "after": events.entries[-1].event_id if events.entries else events.last_id,
             "kinds": kinds,
@@ -67,6 +68,7 @@ class LivePages:
             "dead": status.queue_dead,
             "sent_bytes": status.traffic.sent_bytes,
             "received_bytes": status.traffic.received_bytes,
+            "sample": samples[-1]._asdict() if samples else None,
         }
 
     def _stream(self, after: int, gone: Callable[[], bool]) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from flask import Blueprint, Flask, redirect, send_from_directory
 
 from sorcha_peer_admin.pages.door import DoorPages
+from sorcha_peer_admin.pages.extensions import ExtensionPages, Extensions
 from sorcha_peer_admin.pages.filters import register_filters
 from sorcha_peer_admin.pages.frame import own_session
 from sorcha_peer_admin.pages.live import LivePages
@@ -64,16 +65,17 @@ class Routes(Protocol):
         """Its routes, below ``/admin``."""
 
 
-def page_routes(node: NodeApi, followers: Followers) -> Sequence[Routes]:
+def page_routes(node: NodeApi, followers: Followers, extensions: Extensions) -> Sequence[Routes]:
     """Every page but login and assets."""
     return (
-        OverviewPage(node),
+        OverviewPage(node, extensions),
         LivePages(node, followers),
         PeersPages(node),
         PeerActions(node),
         TopologyPage(node),
         SecurityPage(node),
         SettingsPages(node),
+        ExtensionPages(extensions),
     )
 
 
@@ -99,13 +101,16 @@ def register_pages(app: Flask, node: NodeApi, followers: Followers, gate: Gate) 
     app.jinja_env.globals["asset"] = asset
     app.jinja_env.globals["csrf_token"] = _csrf_token
     register_filters(app)
-    for routes in (DoorPages(node, gate), *page_routes(node, followers)):
+    extensions = Extensions(node)
+    for routes in (DoorPages(node, gate), *page_routes(node, followers, extensions)):
         app.register_blueprint(routes.blueprint(), url_prefix=PREFIX)
     app.register_blueprint(_assets(), url_prefix=PREFIX)
     app.add_url_rule("/", "root", _to_overview)
     app.add_url_rule(PREFIX, "pages", _to_overview)
     paths = {rule.rule for rule in app.url_map.iter_rules()}
     site.navigation.extend(entry for entry in NAVIGATION if entry.path in paths)
+    for name, (_, page) in extensions.pages.items():
+        site.navigation.append(Entry(f"plugin-{name}", str(page.label), f"{PREFIX}/plugin/{name}"))
 
 
 def asset(name: str) -> str:
