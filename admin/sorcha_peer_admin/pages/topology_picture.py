@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MOST_NODES = 200
 """Beside this one; more could neither be read nor drawn well."""
-_LINKED_RADIUS = 170.0
+_LINKED_RADIUS = 190.0
 _RING_GAP = 105.0
 _ROOM = 84.0
 """Along a ring, for a circle and the name below it."""

@@ -11,22 +11,26 @@ const live = document.getElementById("topology-live");
 const hint = told?.textContent;
 let picture = null;
 
+// The box is wider than high, and so may the picture be.
+const stretch = () => Math.min(1.6, Math.max(1, (box.clientWidth / box.clientHeight) * .85));
+
 function elements() {
   const table = document.getElementById("topology-table");
   if (!table) return [];
   const rows = [...table.tBodies[0].rows].map((row) => row.dataset);
   const linked = rows.filter((peer) => peer.status === "linked");
   const labelled = linked.length <= MOST_EDGE_LABELS;
+  const wider = stretch();
   return [
     { data: { id: HERE, name: table.dataset.name }, classes: "here", position: { x: 0, y: 0 } },
     ...rows.map((peer) => ({
       data: { id: peer.id, name: peer.name, edge: peer.edge },
       classes: peer.status,
-      position: { x: Number(peer.x), y: Number(peer.y) },
+      position: { x: Number(peer.x) * wider, y: Number(peer.y) },
     })),
     ...linked.map((peer) => {
       const [source, target] = peer.direction === "inbound" ? [peer.id, HERE] : [HERE, peer.id];
-      return { data: { id: `link ${peer.id}`, source, target, label: labelled ? peer.edge : "", edge: peer.edge } };
+      return { data: { id: `link ${peer.id}`, source, target, edge: peer.edge }, classes: `${peer.direction}${labelled ? " told" : ""}` };
     }),
   ];
 }
@@ -49,10 +53,14 @@ function style() {
     { selector: "edge", style: {
       width: 1.5, "line-color": colour("faint"), "line-opacity": .7, "curve-style": "straight",
       "target-arrow-shape": "triangle", "target-arrow-color": colour("faint"), "arrow-scale": .8,
-      label: "data(label)", "font-size": 10.5, color: colour("text"), "text-rotation": "autorotate",
-      "text-background-color": ground, "text-background-opacity": .9, "text-background-padding": 2, "min-zoomed-font-size": 7,
+      "font-size": 11, color: colour("text"), "source-text-rotation": "autorotate", "target-text-rotation": "autorotate",
+      "source-text-offset": 72, "target-text-offset": 72,
+      "text-background-color": ground, "text-background-opacity": 1, "text-background-padding": 2, "min-zoomed-font-size": 7,
     } },
-    { selector: "edge.pointed", style: { label: "data(edge)", width: 3, "line-color": colour("accent"), "z-index": 9 } },
+    // Beside the peer rather than in the middle, where the lines meet.
+    { selector: "edge.outbound.told, edge.outbound.pointed", style: { "target-label": "data(edge)" } },
+    { selector: "edge.inbound.told, edge.inbound.pointed", style: { "source-label": "data(edge)" } },
+    { selector: "edge.pointed", style: { width: 3, "line-color": colour("accent"), "target-arrow-color": colour("accent"), "z-index": 9 } },
     { selector: "node.pointed", style: { "overlay-color": colour("accent"), "overlay-opacity": .15, "overlay-padding": 5 } },
   ];
 }
@@ -61,10 +69,12 @@ function draw() {
   card.hidden = false;
   picture = cytoscape({
     container: box, elements: elements(), style: style(), layout: { name: "preset", padding: 28 },
-    minZoom: .15, maxZoom: 3, wheelSensitivity: .3, autoungrabify: true, boxSelectionEnabled: false,
+    minZoom: .15, maxZoom: 3, autoungrabify: true, boxSelectionEnabled: false,
   });
   picture.fit(undefined, 28);
-  if (picture.zoom() > 1.4) picture.zoom(1.4), picture.center();
+  // Neither huge, with three peers, nor so small that no name can be read, on a phone: Whole shows all of them.
+  if (picture.zoom() > 1.4) closeTo(1.4);
+  if (picture.zoom() < .6) closeTo(.6);
   // A page that is scrolled must not stop at the picture: the wheel turns it only together with Ctrl, fingers with two.
   picture.userZoomingEnabled(false);
   box.addEventListener("wheel", (event) => picture.userZoomingEnabled(event.ctrlKey), { capture: true });
@@ -73,9 +83,14 @@ function draw() {
   picture.on("mouseout", "node", (event) => { unpoint(event.target); });
 }
 
+function closeTo(zoom) {
+  picture.zoom(zoom);
+  picture.center(picture.getElementById(HERE));
+}
+
 function point(node) {
   node.addClass("pointed");
-  node.connectedEdges().addClass(node.id() === HERE ? "" : "pointed");
+  if (node.id() !== HERE) node.connectedEdges().addClass("pointed");
   box.style.cursor = node.id() === HERE ? "default" : "pointer";
   told.textContent = node.id() === HERE ? `${node.data("name")} is this node.` : [node.data("name"), node.classes()[0], node.data("edge")].filter(Boolean).join(" · ");
 }
