@@ -15,6 +15,8 @@ from sorcha_peer_core.interfaces.service import (
     BanView,
     CopyView,
     DeliveryView,
+    EventEntry,
+    EventSlice,
     Health,
     JobView,
     LogSlice,
@@ -22,6 +24,9 @@ from sorcha_peer_core.interfaces.service import (
     PassedView,
     PeerView,
     PingView,
+    PluginAnswer,
+    Sample,
+    SettingView,
     SubmitResult,
     TraceView,
     Traffic,
@@ -54,6 +59,29 @@ LINKED = PeerView(
     software="sorcha-peer/0.1.0", queued_bytes=17, link_age_s=90.5,
     rungs=(RungView("grpcstream", "closed", "", None), RungView("rest", "half-open", "nobody listens there", 301.2)),
 )  # fmt: skip
+
+
+FIRST_EVENT_ID = 1_700_000_000_000
+
+SETTINGS = [
+    SettingView("node.name", "anna", "flag", "", "what people call this node"),
+    SettingView("node.log_level", "debug", "environment variable SORCHA_PEER__NODE__LOG_LEVEL", "info", "debug | info | warning"),
+    SettingView(
+        "store.url", "postgresql://peer:***@db.example/peer", "file /etc/sorcha/config.toml", "sqlite:///peer.db", "where"
+    ),
+    SettingView("plugins.rest.listen", "[::]:5002", "file /etc/sorcha/config.toml", None, ""),
+]
+
+
+def event_entry(event_id: int, kind: str = "PeerLinked", level: str = "info", **fields: Any) -> EventEntry:
+    """An event as the node tells it."""
+    fields = fields or {"peer_id": LINKED.peer_id, "transport": "grpcstream", "outbound": True, "address": LINKED.address}
+    return EventEntry(event_id, event_id + 0.5, kind, level, f"{kind} number {event_id}", fields)
+
+
+def sample(at: int, transactions: int = 0) -> Sample:
+    """A point of the charts."""
+    return Sample(at, sent_bytes=10 * at, received_bytes=20 * at, transactions=transactions, queue=at % 7, latency_ms=12.5)
 
 
 def entry(seq: int, tx_hash: TxHash | None = None, register_id: str = "", size: int = 3) -> LogEntry:
@@ -97,6 +125,12 @@ class FakeNode:
         """Oldest first."""
         self.silent: set[PeerId] = set()
         """Peers that do not answer a ping."""
+        self.event_entries: list[EventEntry] = []
+        self.oldest_event_id = FIRST_EVENT_ID
+        self.event_waits: list[tuple[int, float]] = []
+        self.samples: list[Sample] = []
+        self.answers: dict[str, list[PluginAnswer]] = {}
+        """Of plugins, by hook."""
         self._grown = threading.Condition()
 
     def settings(self, section: str) -> Mapping[str, Any]:
@@ -248,8 +282,36 @@ class FakeNode:
             passed_on=[PassedView(PeerId("00" * 20), "carl", "announce", 0.75)],
         )  # fmt: skip
 
+    def happen(self, kind: str = "PeerLinked", level: str = "info", **fields: Any) -> None:
+        """One more event."""
+        with self._grown:
+            self.event_entries.append(event_entry(self._last_event_id + 1, kind, level, **fields))
+            self._grown.notify_all()
+
+    @property
+    def _last_event_id(self) -> int:
+        return self.event_entries[-1].event_id if self.event_entries else self.oldest_event_id - 1
+
+    def events(self, after_id: int, limit: int) -> EventSlice:
+        found = [entry for entry in self.event_entries if entry.event_id > after_id]
+        return EventSlice(found[:limit], self.oldest_event_id, self._last_event_id)
+
+    def wait_for_events(self, after_id: int, timeout_s: float) -> bool:
+        self.event_waits.append((after_id, timeout_s))
+        with self._grown:
+            return self._grown.wait_for(lambda: self._last_event_id > after_id, timeout_s)
+
+    def settings_shown(self) -> list[SettingView]:
+        return SETTINGS
+
+    def history(self) -> Sequence[Sample]:
+        return self.samples
+
     def metrics_text(self) -> bytes:
         return b"# TYPE sorcha_peer_count gauge\nsorcha_peer_count 3.0\n"
+
+    def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
+        return self.answers.get(hook, [])
 
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         return [

@@ -296,6 +296,72 @@ class AuditEntry(NamedTuple):
     """``ok``, or a sentence that says what came of it."""
 
 
+class EventEntry(NamedTuple):
+    """One event, as people and programs see it."""
+
+    event_id: int
+    """Rises by one from event to event. A process begins at the Unix milliseconds of its start, so none comes twice."""
+    at_ms: float
+    """Unix milliseconds."""
+    kind: str
+    """The name of its class in ``model/events.py``."""
+    level: str
+    """debug | info | warning"""
+    sentence: str
+    """What the log says of it."""
+    fields: Mapping[str, Any]
+    """The event's own, as JSON values; ids and hashes in full, as hex."""
+
+
+class EventSlice(NamedTuple):
+    """Some of the latest events, oldest first."""
+
+    entries: Sequence[EventEntry]
+    oldest_id: int
+    """The first that is still kept; the next one to come while there is none. A reader further back has a gap."""
+    last_id: int
+    """The last one there was. A reader further on read from an earlier process whose clock was ahead."""
+
+
+class SettingView(NamedTuple):
+    """One setting, as people see it."""
+
+    key: str
+    """section.name"""
+    value: Any
+    """As JSON; secrets are ``***``."""
+    origin: str
+    """default | flag | environment variable NAME | file PATH"""
+    default: Any
+    summary: str
+    """One line of what it means; empty for settings of plugins, which know their own."""
+
+
+class Sample(NamedTuple):
+    """Where a node's counters stood at one moment."""
+
+    at: int
+    """Unix seconds."""
+    sent_bytes: int
+    """This and the next two since the node started; charts take differences."""
+    received_bytes: int
+    transactions: int
+    """Those that came into the arrival log."""
+    queue: int
+    """Submissions that wait, now."""
+    latency_ms: float | None
+    """Mean over those that arrived from peers since the last sample, origin's clock to here; None when none did."""
+
+
+class PluginAnswer(NamedTuple):
+    """What one plugin said to a hook."""
+
+    plugin: str
+    values: Sequence[Any]
+    error: str = ""
+    """Why it failed; empty when it did not."""
+
+
 class NodeApi(Protocol):
     """A running node, for services. Safe from any greenlet; calls that touch the store wait for it without blocking the hub."""
 
@@ -419,11 +485,26 @@ class NodeApi(Protocol):
             NotTraced: it is not here, waits for its release, or is not one of the latest any more. The message says which.
         """
 
+    def events(self, after_id: int, limit: int) -> EventSlice:
+        """Up to ``limit`` events with a greater id, the oldest of those first; the latest 10,000 are kept."""
+
+    def wait_for_events(self, after_id: int, timeout_s: float) -> bool:
+        """Block until there is an event with a greater id (True), or the time is over or the node stops (False)."""
+
+    def settings_shown(self) -> list[SettingView]:
+        """Every setting with its value and where that comes from. No secret is among it."""
+
+    def history(self) -> Sequence[Sample]:
+        """How counters stood: oldest first, one a minute for a day, then one a second for the last ten minutes."""
+
     def metrics_text(self) -> bytes:
         """All metrics in Prometheus' text format 0.0.4."""
 
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         """What is installed: name, distribution, version, offers, chosen, error."""
+
+    def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
+        """What plugins say to a hook that one of them has brought, ``hook(node) -> Sequence``; failures are among the answers."""
 
 
 class RegisteredPeer(NamedTuple):

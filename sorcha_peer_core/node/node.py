@@ -15,13 +15,14 @@ from gevent.event import Event as Signal
 from sorcha_peer_core.builtin import plugin as builtin_plugin
 from sorcha_peer_core.config import Config, Section
 from sorcha_peer_core.errors import NotTraced, StoreError
-from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, TraceView
+from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, PluginAnswer, TraceView
 from sorcha_peer_core.interfaces.transport import CertifiedElsewhere, TransportContext
 from sorcha_peer_core.model.events import StateChanged
 from sorcha_peer_core.model.messages import Peers
 from sorcha_peer_core.model.peer import Endpoint, parse_host_port
 from sorcha_peer_core.node.choice import Choice, choose
 from sorcha_peer_core.node.classic import ClassicServices, classic_services
+from sorcha_peer_core.node.observing import Observing
 from sorcha_peer_core.node.operating import Operating
 from sorcha_peer_core.node.parts import Ground, Parts, assemble
 from sorcha_peer_core.node.report import Report
@@ -61,7 +62,7 @@ def default_plugins() -> PluginManager:
     return PluginManager([("builtin", builtin_plugin)])
 
 
-class Node(Submitting, Operating):
+class Node(Submitting, Observing, Operating):
     """One node. ``start`` and ``stop`` once each; in between it is a :class:`NodeApi` for services."""
 
     def __init__(self, config: Config, plugins: PluginManager | None = None, *, notices: Sequence[str] = ()) -> None:
@@ -112,7 +113,8 @@ class Node(Submitting, Operating):
         parts, self._parts = self._parts, None
         if parts is not None:
             self._last_status, self._notices = self._report.status(), parts.ground.care.notices
-            # Whoever waits for the log or for deliveries learns that nothing more will come.
+            # Whoever waits for the log, for deliveries or for events learns that nothing more will come.
+            parts.ground.events.end()
             parts.driver.log_grew.set()
             parts.outbox.settled.set()
         grace_s, begin_s = self._config.communication.shutdown_grace_s, monotonic()
@@ -148,6 +150,7 @@ class Node(Submitting, Operating):
         self._metrics = Metrics(reading)
         self._listen(choice, parts)
         self._run(parts)
+        self._keep_history(parts)
         self._ask_for_first_contacts(choice, parts)
         self._start_services()
 
@@ -369,6 +372,10 @@ class Node(Submitting, Operating):
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         """What is installed."""
         return [asdict(info) for info in self._plugin_manager.infos()]
+
+    def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
+        """What plugins say to a hook that some plugin has brought."""
+        return self._plugin_manager.answers(hook, node=self)
 
     @property
     def _assembled(self) -> Parts:

@@ -35,7 +35,7 @@ class EventLog:
         if self._clock() - self._window_began >= WINDOW_S:
             self._next_window()
         kind = type(event)
-        level, sentence = _SENTENCES[kind](event)
+        level, sentence = told(event)
         # Only what strangers can bring about at will is a warning; the rest is bounded by what the node itself does.
         self._written[kind] += level >= logging.WARNING
         if self._written[kind] <= MOST_IN_WINDOW:
@@ -47,6 +47,11 @@ class EventLog:
                 log.warning("%d more events of the kind %s were not written down", number - MOST_IN_WINDOW, kind.__name__)
         self._written.clear()
         self._window_began = self._clock()
+
+
+def told(event: Event) -> tuple[int, str]:
+    """How grave an event is, as a level of ``logging``, and what there is to say of it."""
+    return _SENTENCES[type(event)](event)
 
 
 def _link_sentence(event: e.PeerLinked) -> str:

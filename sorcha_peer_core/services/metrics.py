@@ -60,9 +60,16 @@ class Metrics:
             registry=self._registry,
         )
 
+        self.latency_sum_ms = 0.0
+        self.arrivals = 0
+        """Those that the sum is of."""
+
     def arrived(self, created_ms: float, received_ms: float) -> None:
         """A transaction of another node was committed here."""
-        self._latency.observe(max(0.0, received_ms - created_ms) / 1000)
+        latency_ms = max(0.0, received_ms - created_ms)
+        self._latency.observe(latency_ms / 1000)
+        self.latency_sum_ms += latency_ms
+        self.arrivals += 1
 
     def text(self) -> bytes:
         """Everything, in the text format 0.0.4."""

@@ -113,6 +113,20 @@ class FakeApi:
         self.deliveries: dict[str, list[dict[str, object]]] = {}
         """What is answered about a submission, one after the other; the last for ever. Others are delivered."""
         self.connected = 3
+        self.events: list[dict[str, object]] = []
+        self.settings: list[dict[str, object]] = []
+
+    def event(self, event_id: int, kind: str = "PeerLinked", sentence: str = "linked") -> None:
+        """One more."""
+        self.events.append(
+            {"id": event_id, "at_ms": 1_700_000_000_000.5, "kind": kind, "level": "info", "sentence": sentence, "fields": {}}
+        )
+
+    def events_page(self, after: int, limit: int, kinds: str) -> dict[str, object]:
+        found = [event for event in self.events if event["id"] > after and (not kinds or event["kind"] in kinds.split(","))]  # type: ignore[operator]
+        last = self.events[-1]["id"] if self.events else 0
+        next_after = found[limit - 1]["id"] if len(found) > limit else None
+        return {"events": found[:limit], "next_after": next_after, "oldest_id": 1, "last_id": last, "gap": False}
 
     def lines(self, after: int, limit: int) -> list[dict[str, object]]:
         found = [self._line(seq, payload) for seq, payload in enumerate(self.payloads, start=1)]
@@ -217,6 +231,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send_chunked([b"\n", body])
             else:
                 self._send(200, body)
+        elif path == "/events" and "follow" in query:
+            page = self.api.events_page(int(query["after"]), 1000, query.get("kind", ""))
+            messages = [f"id: {event['id']}\ndata: {json.dumps(event)}\n\n".encode() for event in page["events"]]  # type: ignore[attr-defined]
+            self._send_chunked([b": here\n\n", *messages])
         elif path.endswith("/trace"):
             digits = path.split("/")[2]
             found = self.api.traces.get(digits)
@@ -229,6 +247,10 @@ class _Handler(BaseHTTPRequestHandler):
             return {**STATUS, "peers": {**STATUS["peers"], "connected": self.api.connected}}  # type: ignore[dict-item]
         if path == "/peers":
             return {"peers": self.api.peers}
+        if path == "/events" and "follow" not in query:
+            return self.api.events_page(int(query["after"]), int(query["limit"]), query.get("kind", ""))
+        if path == "/config":
+            return {"settings": self.api.settings}
         if path in ("/queue", "/dead-letters"):
             return self.api.page(path[1:].replace("-", "_"), int(query["after"]), int(query["limit"]))
         return None
