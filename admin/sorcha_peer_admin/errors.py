@@ -48,7 +48,7 @@ _SENTENCES = {
 # The queue empties while peers take what is in it; a store waits for room on its disk, or for somebody.
 _RETRY_AFTER_S: dict[int, int] = {HTTPStatus.TOO_MANY_REQUESTS: 1, HTTPStatus.SERVICE_UNAVAILABLE: 5}
 INTERNAL_CODE = "internal"
-# The first that fits; an error that has a code of its own is known by that.
+# The first that fits; without a code here the error has one of its own.
 _ANSWERS: tuple[tuple[type[PeerError], int, str], ...] = (
     (PayloadTooLarge, 413, ""),
     (QueueFull, 429, ""),
@@ -76,8 +76,10 @@ def error_body(code: str, message: str) -> dict[str, Any]:
 
 def status_of(error: PeerError) -> tuple[int, str]:
     """HTTP status and code of an error of the node; what callers cannot act on is 500."""
-    status, code = next((answer for kind, *answer in _ANSWERS if isinstance(error, kind)), (500, INTERNAL_CODE))
-    return status, getattr(error, "code", code)
+    for kind, status, code in _ANSWERS:
+        if isinstance(error, kind):
+            return status, code or str(getattr(error, "code", INTERNAL_CODE))
+    return 500, INTERNAL_CODE
 
 
 def peer_error_response(error: PeerError, **more: Any) -> Response:

@@ -11,7 +11,7 @@ from sorcha_peer_admin.audit import audited
 from sorcha_peer_admin.parameters import peer_id_of
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import BanView, NodeApi
+    from sorcha_peer_core.interfaces.service import BanView, NodeApi, PingView
 
 _MAX_BODY_BYTES = 16 * 1024
 
@@ -49,19 +49,13 @@ class PeerActionRoutes:
     def ping(self, peer_id: str) -> Response:
         """See whether one answers, and how fast."""
         wanted = peer_id_of(peer_id)
-        view = audited(
-            self._node,
-            "peer.ping",
-            wanted,
-            lambda: self._node.ping(wanted),
-            lambda view: f"{view.rtt_ms:.1f} ms by {view.transport}",
-        )
+        view = audited(self._node, "peer.ping", wanted, lambda: self._node.ping(wanted), _outcome_of_ping)
         return jsonify({"rtt_ms": view.rtt_ms, "transport": view.transport})
 
     def ban(self, peer_id: str) -> Response:
         """Ban one, known or not, for ever or for a time."""
         wanted = peer_id_of(peer_id)
-        body = _body('{"reason": "it floods us", "duration_s": 3600}', "reason", "duration_s") if request.data else {}
+        body = _body('{"reason": "it floods us", "duration_s": 3600}', "reason", "duration_s", may_be_empty=True)
         reason, duration_s = _text(body, "reason", ""), _seconds(body, "duration_s")
         view = audited(self._node, "peer.ban", wanted, lambda: self._node.ban(wanted, reason, duration_s), _outcome_of_ban)
         return jsonify(ban_json(view))
@@ -89,13 +83,19 @@ def ban_json(ban: BanView) -> dict[str, Any]:
     }
 
 
+def _outcome_of_ping(view: PingView) -> str:
+    return f"{view.rtt_ms:.1f} ms by {view.transport}"
+
+
 def _outcome_of_ban(ban: BanView) -> str:
     lasts = "until it is lifted" if ban.until_at is None else f"for {ban.until_at - ban.since_at} s"
     return f"{lasts}: {ban.reason}" if ban.reason else lasts
 
 
-def _body(example: str, *fields: str) -> dict[str, Any]:
+def _body(example: str, *fields: str, may_be_empty: bool = False) -> dict[str, Any]:
     request.max_content_length = _MAX_BODY_BYTES
+    if may_be_empty and not request.get_data():
+        return {}
     body = request.get_json(force=True, silent=True)
     if not isinstance(body, dict):
         raise BadRequest(f"the body is not a JSON object like {example}")
