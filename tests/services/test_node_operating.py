@@ -12,8 +12,7 @@ from node_parts import Village, everywhere, held_by, submit, wait_for_links
 from service_parts import NOBODY, hashes_of, wait_until
 
 from sorcha_peer_core.errors import ActionRefused, AddressInvalid, NoSuchPeer, StoreError, TransportError
-from sorcha_peer_core.interfaces.service import BanView
-from sorcha_peer_core.model.events import PeerLinked, PeerUnlinked
+from sorcha_peer_core.interfaces.service import BanView, EventEntry
 from sorcha_peer_core.model.ids import PeerId
 from sorcha_peer_core.node import operating
 from sorcha_peer_core.protocol import discovery as discovery_module
@@ -44,6 +43,10 @@ def status_of(node, other) -> str:
     return next(peer.status for peer in node.peers() if peer.peer_id == id_of(other))
 
 
+def told(node, kind: str) -> list[EventEntry]:
+    return [event for event in node.events(0, 100_000).entries if event.kind == kind]
+
+
 def counted(node, name: str) -> float:
     [line] = [line for line in node.metrics_text().decode().splitlines() if line.startswith(name)]
     return float(line.rpartition(" ")[2])
@@ -62,8 +65,12 @@ def test_a_banned_peer_is_unlinked_within_a_second_and_told_so(village):
     assert a.bans() == [view]
     assert status_of(a, b) == "banned"
     assert a.status().peers_active == 0
-    told = [event.reason for event in b._parts.ground.events.recent if isinstance(event, PeerUnlinked)]
-    assert told == [f"it says goodbye: peer {id_of(b)[:8]} is banned by this node"]
+    assert [event.fields["reason"] for event in told(b, "PeerUnlinked")] == [
+        f"it says goodbye: peer {id_of(b)[:8]} is banned by this node"
+    ]
+    assert [event.sentence for event in told(a, "PeerBanned")] == [
+        f"peer {id_of(b)[:8]} is banned until that is lifted: it floods us"
+    ]
     assert counted(a, 'sorcha_bans_total{reason="operator"}') == 1
 
 
@@ -153,7 +160,7 @@ def test_a_handshake_that_began_before_the_ban_leads_to_no_link(village, monkeyp
         b.add_peer(f"{HOST}:1")
 
     wait_until(lambda: a.bans() and not links_of(b), "it was told")
-    assert not any(isinstance(event, PeerLinked) for event in a._parts.ground.events.recent)
+    assert told(a, "PeerLinked") == []
 
 
 def test_a_node_does_not_ban_itself(village):
