@@ -52,10 +52,8 @@ def commands() -> None:
 
 
 for _command in (
-    run, init, identity, devnet, submit, tail, get, trace, status, peers, queue, dead_letters, events, config, plugins,
-    admin_password, admin_link, ca, simulate,
     run, init, identity, devnet, submit, tail, get, trace, status, peers, bans, audit, queue, dead_letters, events, config,
-    plugins, ca, simulate,
+    plugins, admin_password, admin_link, ca, simulate,
 ):  # fmt: skip
     commands.add_command(_command)
 
