@@ -197,7 +197,7 @@ def test_a_ban_ends_the_link_on_the_page_and_lifting_it_brings_it_back(window, c
     window.open(node, f"/admin/peers/{banned.peer_id}/ban")
     window.find("#ban-reason").send_keys("only a test")
     window.click("main form button.danger")
-    window.until_text("emil is banned", ".messages")
+    window.until_text("is banned for", ".messages")
     window.open(node, "/admin/peers")
     window.until(lambda: any("emil" in row and "banned" in row for row in rows_of(window)), "emil to be shown as banned")
     assert "only a test" in page_text(window, node, "/admin/security")
