@@ -1,4 +1,4 @@
-"""Every answer that is not a success: a status, a stable code for programs and a sentence for people, as JSON."""
+"""Every answer that is not a success: a status, a stable code for programs and a sentence for people, as JSON or as a page."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
+from sorcha_peer_admin.pages.frame import error_page
 from sorcha_peer_core.errors import NotTraced, PayloadTooLarge, PeerError, QueueFull, StoreError, SubmissionRefused
 
 log = logging.getLogger(__name__)
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 _CODES = {
     400: "bad_request",
     401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     409: "conflict",
@@ -67,8 +69,7 @@ def peer_error_response(error: PeerError, **more: Any) -> Response:
     status, code = status_of(error)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _unexpected(error)
-    response = jsonify(error_body(code, str(error)) | more)
-    response.status_code = status
+    response = _answer(status, code, str(error), **more)
     if status in _RETRY_AFTER_S:
         response.headers["Retry-After"] = str(_RETRY_AFTER_S[status])
     return response
@@ -83,8 +84,7 @@ def register_error_handlers(app: Flask) -> None:
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
-    response = jsonify(error_body(code_of(status), _sentence(error, status)))
-    response.status_code = status
+    response = _answer(status, code_of(status), _sentence(error, status))
     for name, value in error.get_headers():
         if name.lower() != "content-type":
             response.headers[name] = value
@@ -100,6 +100,10 @@ def _sentence(error: HTTPException, status: int) -> str:
 
 def _unexpected(error: Exception) -> Response:
     log.error("the management API failed at %s %s", request.method, request.path, exc_info=error)
-    response = jsonify(error_body(INTERNAL_CODE, INTERNAL_SENTENCE))
-    response.status_code = HTTPStatus.INTERNAL_SERVER_ERROR
-    return response
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_CODE, INTERNAL_SENTENCE)
+
+
+def _answer(status: int, code: str, sentence: str, **more: Any) -> Response:
+    if request.path.startswith("/admin/"):
+        return make_response(error_page(status, sentence), status)
+    return make_response(jsonify(error_body(code, sentence) | more), status)

@@ -52,6 +52,11 @@ class Followers:
         """Number of streams now."""
         return self._open
 
+    @property
+    def closing(self) -> bool:
+        """Whether the service stops, so that every stream ends."""
+        return self._closing.is_set()
+
     def enter(self) -> None:
         """Take a place, or answer 503; :meth:`leave` gives it back."""
         if self._closing.is_set():

@@ -35,7 +35,7 @@ class PeerView:
     name: str
     address: str
     status: str
-    """linked | known | lost: so many dials failed that it is not counted on"""
+    """linked | known | lost: so many dials failed that it is not counted on | banned"""
     transport: str
     """Of the link in use; empty without one."""
     direction: str
@@ -256,6 +256,46 @@ class JobView(NamedTuple):
     """Of the last run; empty when it went well."""
 
 
+class PingView(NamedTuple):
+    """The answer of a peer that was asked whether it is there."""
+
+    rtt_ms: float
+    """There and back, of this one question."""
+    transport: str
+    """The one that carried it."""
+
+
+class BanView(NamedTuple):
+    """A peer that this node has nothing to do with, as people see it."""
+
+    peer_id: PeerId
+    name: str
+    """What it calls itself; empty when it is not known."""
+    reason: str
+    by: str
+    """Who banned it: ``operator``, or the name of a rule."""
+    since_at: int
+    """Unix seconds, as ``until_at``."""
+    until_at: int | None
+    """None: until somebody lifts it."""
+
+
+class AuditEntry(NamedTuple):
+    """Something that an operator did."""
+
+    row_id: int
+    at: int
+    """Unix seconds."""
+    actor: str
+    """Who: where the request came from, and by what right."""
+    action: str
+    """A word for programs, such as ``peer.ban``."""
+    target: str
+    """To what it was done; empty where that is the node as a whole."""
+    outcome: str
+    """``ok``, or a sentence that says what came of it."""
+
+
 class EventEntry(NamedTuple):
     """One event, as people and programs see it."""
 
@@ -313,6 +353,15 @@ class Sample(NamedTuple):
     """Mean over those that arrived from peers since the last sample, origin's clock to here; None when none did."""
 
 
+class PluginAnswer(NamedTuple):
+    """What one plugin said to a hook."""
+
+    plugin: str
+    values: Sequence[Any]
+    error: str = ""
+    """Why it failed; empty when it did not."""
+
+
 class NodeApi(Protocol):
     """A running node, for services. Safe from any greenlet; calls that touch the store wait for it without blocking the hub."""
 
@@ -335,6 +384,55 @@ class NodeApi(Protocol):
 
     def peers(self) -> list[PeerView]:
         """All known peers, linked ones first."""
+
+    def add_peer(self, address: str) -> None:
+        """Dial ``[scheme://]host:port[#PEER_ID]`` now, and keep who answers in the peer table; blocks until it is linked.
+
+        A peer that has links enough is kept too. Without a scheme every transport is tried.
+
+        Raises:
+            AddressInvalid: it is no such address.
+            ActionRefused: it is this node's own, or that of a banned peer.
+            TransportError: nobody, or somebody else, answered there. Nothing was changed.
+        """
+
+    def ping(self, peer_id: PeerId) -> PingView:
+        """Ask a peer whether it is there: over its link, or by a look at one that is not linked. Blocks for seconds at most.
+
+        Raises:
+            NoSuchPeer: it is not known.
+            ActionRefused: it is banned, or has no address that this node can dial.
+            TransportError: it did not answer; LinkTimeout: not in time.
+        """
+
+    def remove_peer(self, peer_id: PeerId) -> None:
+        """Part with a peer and forget it. Others may tell of it again, or it may dial; a ban is what keeps it away.
+
+        Raises NoSuchPeer.
+        """
+
+    def ban(self, peer_id: PeerId, reason: str, duration_s: float | None) -> BanView:
+        """Have nothing to do with a peer any more, known or not, from now on, for so long (None: until ``unban``).
+
+        Its link ends, no other is made, and it is not told to others. It survives a restart. Whoever is banned already gets the
+        new reason and duration.
+
+        Raises:
+            ActionRefused: it is this node itself, the duration is none, or so many are banned already.
+            StoreError: it could not be kept; nothing was changed.
+        """
+
+    def unban(self, peer_id: PeerId) -> None:
+        """Lift the ban of a peer; if it is known, it is dialled again soon. Raises NoSuchPeer: it is not banned; StoreError."""
+
+    def bans(self) -> list[BanView]:
+        """All who are banned now, the latest first."""
+
+    def audit(self, before_row_id: int | None, limit: int) -> list[AuditEntry]:
+        """What operators did, newest first: up to ``limit`` below the given ``row_id`` (None: from the newest on)."""
+
+    def record(self, actor: str, action: str, target: str, outcome: str) -> None:
+        """Note what an operator did. One that cannot be kept now is in the log of the process; it never raises."""
 
     def jobs(self) -> Sequence[JobView]:
         """What the node does every so often, and how it went the last time."""
@@ -404,6 +502,9 @@ class NodeApi(Protocol):
 
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         """What is installed: name, distribution, version, offers, chosen, error."""
+
+    def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
+        """What plugins say to a hook that one of them has brought, ``hook(node) -> Sequence``; failures are among the answers."""
 
 
 class RegisteredPeer(NamedTuple):

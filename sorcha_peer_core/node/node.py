@@ -15,7 +15,7 @@ from gevent.event import Event as Signal
 from sorcha_peer_core.builtin import plugin as builtin_plugin
 from sorcha_peer_core.config import Config, Section
 from sorcha_peer_core.errors import NotTraced, StoreError
-from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, TraceView
+from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, PluginAnswer, TraceView
 from sorcha_peer_core.interfaces.transport import CertifiedElsewhere, TransportContext
 from sorcha_peer_core.model.events import StateChanged
 from sorcha_peer_core.model.messages import Peers
@@ -358,6 +358,10 @@ class Node(Submitting, Observing):
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         """What is installed."""
         return [asdict(info) for info in self._plugin_manager.infos()]
+
+    def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
+        """What plugins say to a hook that some plugin has brought."""
+        return self._plugin_manager.answers(hook, node=self)
 
     @property
     def _assembled(self) -> Parts:
