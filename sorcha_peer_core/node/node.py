@@ -31,12 +31,14 @@ from sorcha_peer_core.model.peer import Endpoint, parse_host_port
 from sorcha_peer_core.node.choice import Choice, choose
 from sorcha_peer_core.node.classic import ClassicServices, classic_services
 from sorcha_peer_core.node.observing import Observing
+from sorcha_peer_core.node.operating import Operating
 from sorcha_peer_core.node.parts import Ground, Parts, assemble
 from sorcha_peer_core.node.report import Report
 from sorcha_peer_core.node.submitting import Submitting
 from sorcha_peer_core.node.tracing import TRACED
 from sorcha_peer_core.plugin_manager import PluginManager, chosen_names, described
 from sorcha_peer_core.protocol.breaker import BreakerConfig
+from sorcha_peer_core.services.bans import EXPIRED_EVERY_S
 from sorcha_peer_core.services.bootstrap_sources import ASK_INTERVAL_S, bootstrap_entries
 from sorcha_peer_core.services.clock import CHECKED_EVERY_S as CLOCK_CHECKED_EVERY_S
 from sorcha_peer_core.services.data_dir import DataDirLock
@@ -68,7 +70,7 @@ def default_plugins() -> PluginManager:
     return PluginManager([("builtin", builtin_plugin)])
 
 
-class Node(Submitting, Observing):
+class Node(Submitting, Observing, Operating):
     """One node. ``start`` and ``stop`` once each; in between it is a :class:`NodeApi` for services."""
 
     def __init__(self, config: Config, plugins: PluginManager | None = None, *, notices: Sequence[str] = ()) -> None:
@@ -142,18 +144,18 @@ class Node(Submitting, Observing):
         ground.care.on_new_log = lambda reason: self.on_new_log(reason)  # noqa: PLW0108 - set later
         self._parts = parts = assemble(ground, choice.strategy, choice.resolvers, self._stored)
         self._report = report = Report(parts)
-        self._metrics = Metrics(
-            NodeReading(
-                report.status,
-                report.gauges,
-                report.counters,
-                lambda: ground.events.counts,
-                connection_errors=lambda: parts.links.connection_errors,
-                pruned=lambda: parts.retention.pruned,
-                dropped=lambda: {"send queue full": parts.driver.dropped_frames},
-                refused=lambda: self.refused,
-            )
+        reading = NodeReading(
+            report.status,
+            report.gauges,
+            report.counters,
+            lambda: ground.events.counts,
+            connection_errors=lambda: parts.links.connection_errors,
+            pruned=lambda: parts.retention.pruned,
+            dropped=lambda: {"send queue full": parts.driver.dropped_frames},
+            refused=lambda: self.refused,
         )
+        reading.bans = lambda: parts.bans.counts
+        self._metrics = Metrics(reading)
         self._listen(choice, parts)
         self._run(parts)
         self._keep_history(parts)
@@ -235,6 +237,7 @@ class Node(Submitting, Observing):
         parts.discovery.start(rows, parts.schedule, self._config.peer_discovery.refresh_interval_s, anchors)
         parts.schedule.every(PRUNED_EVERY_S, "retention", parts.retention.run)
         parts.schedule.every(CLOCK_CHECKED_EVERY_S, "clock", parts.clock.check)
+        parts.schedule.every(EXPIRED_EVERY_S, "bans", parts.bans.expire)
         parts.schedule.every(CHECKED_EVERY_S, "care of the store", parts.ground.care.check)
         parts.schedule.start()
 

@@ -43,6 +43,8 @@ class NodeReading:
         """Submissions, by reason."""
         self.pruned = pruned
         """By reason."""
+        self.bans: Callable[[], Mapping[str, int]] = dict
+        """By who banned; set by the node."""
 
 
 class Metrics:
@@ -92,6 +94,7 @@ class _NodeCollector(Collector):
         yield errors
         yield _counted("dropped", "Frames that were dropped.", "reason", reading.dropped())
         yield _counted("pruned", "Transactions that left the log, or lost their payload.", "reason", reading.pruned())
+        yield _counted("bans", "Bans, by who banned: operator, or the name of a rule.", "reason", reading.bans())
         yield _counted("submissions_refused", "Submissions that were not accepted.", "reason", reading.refused())
         yield _counted("events", "Events by kind.", "kind", reading.events())
 
