@@ -209,6 +209,7 @@ class AdminSection(Section):
     """Management API (distribution sorcha-peer-admin)."""
 
     listen: HostPort = Field("127.0.0.1:5080", description="management API and pages")
+    hosts: tuple[str, ...] = Field((), description="names under which browsers reach the pages, beside localhost and addresses")
 
 
 class _Origins(dict[str, str]):

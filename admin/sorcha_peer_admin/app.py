@@ -13,7 +13,9 @@ from sorcha_peer_admin.events import EventRoutes
 from sorcha_peer_admin.follow import Followers
 from sorcha_peer_admin.gate import Gate
 from sorcha_peer_admin.hardening import harden
+from sorcha_peer_admin.hosts import hosts_of
 from sorcha_peer_admin.keys import Keys
+from sorcha_peer_admin.links import LinkRoutes
 from sorcha_peer_admin.openapi import OpenApiRoutes
 from sorcha_peer_admin.pages.site import register_pages
 from sorcha_peer_admin.peer_actions import PeerActionRoutes
@@ -41,7 +43,9 @@ def create_app(node: NodeApi, token: str, followers: Followers | None = None, ga
     app.url_map.merge_slashes = False
     register_error_handlers(app)
     harden(app)
-    gate = gate or Gate(Keys(node.data_dir, token))
+    settings = node.settings("admin")
+    hosts = hosts_of(str(settings.get("listen", "")), settings.get("hosts", ()))
+    gate = gate or Gate(Keys(node.data_dir, token), hosts=hosts)
     gate.guard(app)
     app.register_blueprint(ProbeRoutes(node).blueprint())
     followers = followers or Followers()
@@ -54,6 +58,7 @@ def create_app(node: NodeApi, token: str, followers: Followers | None = None, ga
         DeliveryRoutes(node, followers),
         QueueRoutes(node),
         EventRoutes(node, followers),
+        LinkRoutes(gate.links),
         OpenApiRoutes(),
     ):
         app.register_blueprint(routes.blueprint(), url_prefix=PREFIX)
