@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from sorcha_peer_admin.audit import AuditRoutes
 from sorcha_peer_admin.delivery import DeliveryRoutes
 from sorcha_peer_admin.errors import register_error_handlers
 from sorcha_peer_admin.events import EventRoutes
@@ -15,6 +16,7 @@ from sorcha_peer_admin.hardening import harden
 from sorcha_peer_admin.keys import Keys
 from sorcha_peer_admin.openapi import OpenApiRoutes
 from sorcha_peer_admin.pages.site import register_pages
+from sorcha_peer_admin.peer_actions import PeerActionRoutes
 from sorcha_peer_admin.peers import PeerRoutes
 from sorcha_peer_admin.probes import ProbeRoutes
 from sorcha_peer_admin.queue import QueueRoutes
@@ -46,6 +48,8 @@ def create_app(node: NodeApi, token: str, followers: Followers | None = None, ga
     for routes in (
         StatusRoutes(node),
         PeerRoutes(node),
+        PeerActionRoutes(node),
+        AuditRoutes(node),
         TransactionRoutes(node, followers),
         DeliveryRoutes(node, followers),
         QueueRoutes(node),
