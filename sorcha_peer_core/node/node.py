@@ -325,7 +325,6 @@ class Node(Submitting, LogReading, Observing, Operating):
         """What the node does every so often."""
         return self._assembled.schedule.jobs()
 
-
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         """What is installed."""
         chosen = chosen_names(self._config)
