@@ -185,7 +185,7 @@ class PluginManager:
         """A plugin may have hooks of its own, for other plugins."""
         brought = {name for name, value in vars(plugin).items() if hasattr(value, f"{PROJECT}_spec")} - self._hooks
         if brought:
-            self._plugins.add_hookspecs(plugin)  # type: ignore[arg-type] - any namespace will do
+            self._plugins.add_hookspecs(plugin)  # type: ignore[arg-type]
             self._hooks |= brought
         return brought
 

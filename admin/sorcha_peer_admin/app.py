@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from sorcha_peer_admin.audit import AuditRoutes
 from sorcha_peer_admin.delivery import DeliveryRoutes
 from sorcha_peer_admin.errors import register_error_handlers
 from sorcha_peer_admin.events import EventRoutes
 from sorcha_peer_admin.follow import Followers
 from sorcha_peer_admin.gate import Gate
 from sorcha_peer_admin.hardening import harden
+from sorcha_peer_admin.hosts import hosts_of
 from sorcha_peer_admin.keys import Keys
+from sorcha_peer_admin.links import LinkRoutes
 from sorcha_peer_admin.openapi import OpenApiRoutes
 from sorcha_peer_admin.pages.site import register_pages
+from sorcha_peer_admin.peer_actions import PeerActionRoutes
 from sorcha_peer_admin.peers import PeerRoutes
 from sorcha_peer_admin.probes import ProbeRoutes
 from sorcha_peer_admin.queue import QueueRoutes
@@ -32,17 +36,22 @@ PREFIX = "/manage/v1"
 def create_app(node: NodeApi, token: str, followers: Followers | None = None, gate: Gate | None = None) -> Flask:
     """The WSGI application for ``node``; ``followers`` is what whoever serves it uses to end the open streams."""
     app = _bare_app()
-    gate = gate or Gate(Keys(node.data_dir, token))
+    settings = node.settings("admin")
+    hosts = hosts_of(str(settings.get("listen", "")), settings.get("hosts", ()))
+    gate = gate or Gate(Keys(node.data_dir, token), hosts=hosts)
     gate.guard(app)
     app.register_blueprint(ProbeRoutes(node).blueprint())
     followers = followers or Followers()
     for routes in (
         StatusRoutes(node),
         PeerRoutes(node),
+        PeerActionRoutes(node),
+        AuditRoutes(node),
         TransactionRoutes(node, followers),
         DeliveryRoutes(node, followers),
         QueueRoutes(node),
         EventRoutes(node, followers),
+        LinkRoutes(gate.links),
         OpenApiRoutes(),
     ):
         app.register_blueprint(routes.blueprint(), url_prefix=PREFIX)

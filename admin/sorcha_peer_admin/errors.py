@@ -10,7 +10,19 @@ from flask import Flask, Response, current_app, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
 from sorcha_peer_admin.pages.frame import error_page
-from sorcha_peer_core.errors import NotTraced, PayloadTooLarge, PeerError, QueueFull, StoreError, SubmissionRefused
+from sorcha_peer_core.errors import (
+    ActionRefused,
+    AddressInvalid,
+    LinkTimeout,
+    NoSuchPeer,
+    NotTraced,
+    PayloadTooLarge,
+    PeerError,
+    QueueFull,
+    StoreError,
+    SubmissionRefused,
+    TransportError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +48,19 @@ _SENTENCES = {
 # The queue empties while peers take what is in it; a store waits for room on its disk, or for somebody.
 _RETRY_AFTER_S: dict[int, int] = {HTTPStatus.TOO_MANY_REQUESTS: 1, HTTPStatus.SERVICE_UNAVAILABLE: 5}
 INTERNAL_CODE = "internal"
+# The first that fits; without a code here the error has one of its own.
+_ANSWERS: tuple[tuple[type[PeerError], int, str], ...] = (
+    (PayloadTooLarge, 413, ""),
+    (QueueFull, 429, ""),
+    (SubmissionRefused, 400, ""),
+    (NotTraced, 404, ""),
+    (NoSuchPeer, 404, ""),
+    (AddressInvalid, 400, ""),
+    (ActionRefused, 409, ""),
+    (LinkTimeout, 504, "timeout"),
+    (TransportError, 502, "unreachable"),
+    (StoreError, 503, "store_failed"),
+)
 INTERNAL_SENTENCE = "internal error"
 
 
@@ -51,16 +76,9 @@ def error_body(code: str, message: str) -> dict[str, Any]:
 
 def status_of(error: PeerError) -> tuple[int, str]:
     """HTTP status and code of an error of the node; what callers cannot act on is 500."""
-    if isinstance(error, PayloadTooLarge):
-        return 413, error.code
-    if isinstance(error, QueueFull):
-        return 429, error.code
-    if isinstance(error, SubmissionRefused):
-        return 400, error.code
-    if isinstance(error, NotTraced):
-        return 404, error.code
-    if isinstance(error, StoreError):
-        return 503, "store_failed"
+    for kind, status, code in _ANSWERS:
+        if isinstance(error, kind):
+            return status, code or str(getattr(error, "code", INTERNAL_CODE))
     return 500, INTERNAL_CODE
 
 

@@ -293,7 +293,7 @@ class AuditEntry(NamedTuple):
     target: str
     """To what it was done; empty where that is the node as a whole."""
     outcome: str
-    """``ok``, or a sentence that says what came of it."""
+    """``ok`` or a few words about what came of it; ``failed:`` and why."""
 
 
 class EventEntry(NamedTuple):

@@ -76,6 +76,7 @@ class Observing:
             dropped=lambda: {"send queue full": parts.driver.dropped_frames},
             refused=lambda: self.refused,
             pruned=lambda: parts.retention.pruned,
+            bans=lambda: parts.bans.counts,
             plugins=self._reports.families,
             plugin_failures=lambda: self._reports.failures,
         )

@@ -217,10 +217,11 @@ class Discovery:
 
     # What operators want.
 
-    def ban(self, peer_id: PeerId) -> None:
-        """Neither dial this peer nor tell of it any more; its link ends without this."""
-        self.members.ban(peer_id)
-        self.telling.forget(peer_id)
+    def ban(self, peer_ids: Iterable[PeerId]) -> None:
+        """Neither dial these peers nor tell of them any more; their links end without this."""
+        for peer_id in peer_ids:
+            self.members.ban(peer_id)
+            self.telling.forget(peer_id)
 
     def unban(self, peer_id: PeerId, now: float) -> None:
         """It is one like all others again."""

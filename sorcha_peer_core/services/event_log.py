@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sorcha_peer_core.model import events as e
+from sorcha_peer_core.model.ban import OPERATOR
 from sorcha_peer_core.model.ids import PeerId, short
 
 if TYPE_CHECKING:
@@ -70,6 +72,14 @@ def _bootstrap_sentence(event: e.BootstrapFailed) -> str:
     return f"none of the {len(event.reasons)} bootstrap nodes answers ({'; '.join(event.reasons)}); trying again until one does"
 
 
+def _ban_sentence(event: e.PeerBanned) -> str:
+    until = "until that is lifted"
+    if event.until_at is not None:
+        until = f"until {datetime.fromtimestamp(event.until_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    by = "" if event.by == OPERATOR else f", by the rule {event.by}"
+    return f"{_by(event.peer_id)} is banned {until}{by}" + (f": {event.reason}" if event.reason else "")
+
+
 def clock_sentence(skew_s: float, parked: bool) -> str:
     """What is wrong with the clock, and what to do."""
     differs = f"the clock of this machine is {abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} those of the peers"
@@ -96,6 +106,8 @@ _SENTENCES: dict[type, Callable[[Any], tuple[int, str]]] = {
         logging.INFO,
         f"{_by(event.peer_id)} did not answer {event.failures} dials in a row and is not counted on any more",
     ),
+    e.PeerBanned: lambda event: (logging.INFO, _ban_sentence(event)),
+    e.PeerUnbanned: lambda event: (logging.INFO, f"{_by(event.peer_id)} is not banned any more: {event.why}"),
     e.StateChanged: lambda event: (logging.INFO, f"the node is {event.state}: {event.cause}"),
     e.HandshakeRefused: lambda event: (logging.WARNING, f"refused a link with {event.address}: {event.reason}"),
     e.TurnedAway: lambda event: (logging.DEBUG, f"had no room for {_by(event.peer_id)} at {event.address}"),

@@ -44,6 +44,8 @@ class NodeReading:
     """What plugins measured."""
     plugin_failures: Callable[[], Mapping[tuple[str, str], int]] = dict
     """By plugin and hook."""
+    bans: Callable[[], Mapping[str, int]] = dict
+    """By who banned."""
 
 
 class Metrics:
@@ -96,6 +98,7 @@ class _NodeCollector(Collector):
         yield _counted("connection_errors", "Dials that failed.", ("transport", "reason"), reading.connection_errors())
         yield _counted("dropped", "Frames that were dropped.", ("reason",), _keyed(reading.dropped()))
         yield _counted("pruned", "Transactions that left the log, or lost their payload.", ("reason",), _keyed(reading.pruned()))
+        yield _counted("bans", "Bans, by who banned: operator, or the name of a rule.", ("reason",), _keyed(reading.bans()))
         yield _counted("submissions_refused", "Submissions that were not accepted.", ("reason",), _keyed(reading.refused()))
         yield _counted("events", "Events by kind.", ("kind",), _keyed(reading.events()))
         # First what they say, then how often they failed to: this time counts.

@@ -27,7 +27,7 @@ def known_machine(*numbers: int, **config) -> Machine:
 
 def test_a_banned_peer_is_not_dialled():
     machine = Machine()
-    machine.discovery.ban(peer_id(BANNED))
+    machine.discovery.ban([peer_id(BANNED)])
     machine.link(1)
 
     machine.hear(1, Peers((living(BANNED), living(OTHER))))
@@ -42,7 +42,7 @@ def test_after_the_ban_it_is_dialled_soon_whatever_failed_before():
     machine = known_machine(BANNED)
     for contact in machine.notes.dials:
         machine.discovery.dial_failed(contact, Failure("nobody is there"), machine.now, machine.at)
-    machine.discovery.ban(peer_id(BANNED))
+    machine.discovery.ban([peer_id(BANNED)])
     machine.tick()
     machine.pass_time(100_000.0)
     before = len(machine.notes.dials)
@@ -57,7 +57,7 @@ def test_after_the_ban_it_is_dialled_soon_whatever_failed_before():
 def test_it_is_not_told_to_others_neither_as_news_nor_in_lists():
     machine = Machine()
     machine.link(1, 2)
-    machine.discovery.ban(peer_id(BANNED))
+    machine.discovery.ban([peer_id(BANNED)])
     machine.hear(1, Peers((living(BANNED), living(OTHER))))
     machine.pass_time(1.0)
 
@@ -74,7 +74,7 @@ def test_news_that_waits_to_be_told_when_the_ban_comes_is_not_told():
     machine.link(1, 2)
     machine.hear(1, Peers((living(BANNED),)))
 
-    machine.discovery.ban(peer_id(BANNED))
+    machine.discovery.ban([peer_id(BANNED)])
     machine.pass_time(1.0)
 
     assert living(BANNED) not in machine.notes.told_to(peer_id(2))
@@ -116,7 +116,7 @@ def test_a_ban_may_come_before_the_peer_is_known():
 
 def test_a_first_contact_that_is_banned_is_dialled_no_more():
     machine = Machine(entries=[entry(1, peer_id(BANNED)), entry(2)])
-    machine.discovery.ban(peer_id(BANNED))
+    machine.discovery.ban([peer_id(BANNED)])
     pinned, open_to_all = sorted(machine.notes.dials, key=lambda contact: contact.expected is None)
     machine.discovery.dial_failed(pinned, Failure("it is banned", banned=peer_id(BANNED)), machine.now, machine.at)
     machine.discovery.dial_failed(open_to_all, Failure("it is banned", banned=peer_id(BANNED)), machine.now, machine.at)
