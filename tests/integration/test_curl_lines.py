@@ -44,9 +44,9 @@ def blocks_of(document: str) -> list[Block]:
     """Every fenced block with a curl line. In README's sessions the lines behind a prompt are what is typed."""
     text = (ROOT / document).read_text(encoding="utf-8")
     found = []
-    for fenced in re.finditer(r"^```(?:sh)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        typed = re.findall(r"^\$ (.*)$", fenced[1], re.MULTILINE) or fenced[1].splitlines()
-        if any(re.match(r"\s*curl ", line) for line in typed):
+    for fenced in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        typed = re.findall(r"^\$ (.*)$", fenced[2], re.MULTILINE) or fenced[2].splitlines()
+        if fenced[1] in ("", "sh") and any(re.match(r"\s*curl ", line) for line in typed):
             found.append(Block(document, text[: fenced.start()].count("\n") + 1, "\n".join(typed) + "\n"))
     return found
 
