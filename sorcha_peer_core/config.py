@@ -221,6 +221,7 @@ class AdminSection(Section):
     """Management API (distribution sorcha-peer-admin)."""
 
     listen: HostPort = Field("127.0.0.1:5080", description="management API and pages")
+    hosts: tuple[str, ...] = Field((), description="names under which browsers reach the pages, beside localhost and addresses")
     allow_remote: bool = Field(False, description="listen beyond loopback all the same: there is no TLS, so put a proxy in front")
     trusted_proxy: ProxyAddress = Field(
         "", description="address of the TLS proxy in front, whose X-Forwarded-For and X-Forwarded-Proto are believed"

@@ -13,7 +13,9 @@ from sorcha_peer_admin.events import EventRoutes
 from sorcha_peer_admin.follow import Followers
 from sorcha_peer_admin.gate import Gate
 from sorcha_peer_admin.hardening import harden
+from sorcha_peer_admin.hosts import hosts_of
 from sorcha_peer_admin.keys import Keys
+from sorcha_peer_admin.links import LinkRoutes
 from sorcha_peer_admin.openapi import OpenApiRoutes
 from sorcha_peer_admin.pages.site import register_pages
 from sorcha_peer_admin.peer_actions import PeerActionRoutes
@@ -34,7 +36,9 @@ PREFIX = "/manage/v1"
 def create_app(node: NodeApi, token: str, followers: Followers | None = None, gate: Gate | None = None) -> Flask:
     """The WSGI application for ``node``; ``followers`` is what whoever serves it uses to end the open streams."""
     app = _bare_app()
-    gate = gate or Gate(Keys(node.data_dir, token))
+    settings = node.settings("admin")
+    hosts = hosts_of(str(settings.get("listen", "")), settings.get("hosts", ()))
+    gate = gate or Gate(Keys(node.data_dir, token), hosts=hosts)
     gate.guard(app)
     app.register_blueprint(ProbeRoutes(node).blueprint())
     followers = followers or Followers()
@@ -47,6 +51,7 @@ def create_app(node: NodeApi, token: str, followers: Followers | None = None, ga
         DeliveryRoutes(node, followers),
         QueueRoutes(node),
         EventRoutes(node, followers),
+        LinkRoutes(gate.links),
         OpenApiRoutes(),
     ):
         app.register_blueprint(routes.blueprint(), url_prefix=PREFIX)
