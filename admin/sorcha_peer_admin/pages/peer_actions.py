@@ -35,7 +35,7 @@ class PeerActions:
 
     def blueprint(self) -> Blueprint:
         """The routes, for the application."""
-        routes = Blueprint("peer_actions", __name__)
+        routes = Blueprint("peer_action_pages", __name__)
         for path, view in (
             ("/peers/add", self.add),
             ("/peers/<peer_id>/ping", self.ping),
