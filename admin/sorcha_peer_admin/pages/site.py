@@ -17,8 +17,13 @@ from sorcha_peer_admin.pages.filters import register_filters
 from sorcha_peer_admin.pages.frame import own_session
 from sorcha_peer_admin.pages.live import LivePages
 from sorcha_peer_admin.pages.overview import OverviewPage
+from sorcha_peer_admin.pages.peer_actions import PeerActions
+from sorcha_peer_admin.pages.peers import PeersPages
 from sorcha_peer_admin.pages.queue import QueuePages
+from sorcha_peer_admin.pages.security import SecurityPage
+from sorcha_peer_admin.pages.settings import SettingsPages
 from sorcha_peer_admin.pages.submitting import SubmitPage
+from sorcha_peer_admin.pages.topology import TopologyPage
 from sorcha_peer_admin.pages.transaction import TransactionPage
 from sorcha_peer_admin.pages.transactions import TransactionsPage
 
@@ -77,6 +82,11 @@ def page_routes(node: NodeApi, followers: Followers, extensions: Extensions) -> 
         SubmitPage(node),
         QueuePages(node),
         EventsPage(node),
+        PeersPages(node),
+        PeerActions(node),
+        TopologyPage(node),
+        SecurityPage(node),
+        SettingsPages(node),
         ExtensionPages(extensions),
     )
 
