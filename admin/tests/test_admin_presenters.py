@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sorcha_peer_admin.pages.axis import Axis
-from sorcha_peer_admin.pages.event_sentences import EventFilter, Piece, page_of, pieces_of
+from sorcha_peer_admin.pages.event_sentences import EventFilter, Piece, newest_first, page_of, pieces_of
 from sorcha_peer_admin.pages.journey import MOST_LANES, journey_of
 from sorcha_peer_admin.pages.names import MOST_CHARS, Names
 from sorcha_peer_admin.pages.preview import PREVIEW_BYTES, preview_of, set_out
@@ -160,18 +160,35 @@ def test_events_are_picked_out_by_level_kind_and_words(wanted, ids):
         event_entry(4, "DeadLetter", "warning", tx_hash=TX, reason="too few"),
     ]
 
-    assert [entry.event_id for entry in page_of(entries, 100, 10, wanted)[0]] == ids
+    assert [entry.event_id for entry in page_of(entries[::-1], 10, wanted)[0]] == ids
 
 
-def test_pages_of_events_join_into_the_past():
-    entries = [event_entry(number) for number in range(1, 8)]
+def test_pages_of_events_join_into_the_past(tmp_path: Path):
+    node = FakeNode(tmp_path)
+    for _ in range(700):
+        node.happen()
 
-    first, more = page_of(entries, 100, 3, EventFilter())
-    second, _ = page_of(entries, first[-1].event_id, 3, EventFilter())
-    third, rest = page_of(entries, second[-1].event_id, 3, EventFilter())
+    before_id, ids, more = 1 << 62, [], True
+    while more:
+        found, more = page_of(newest_first(node, before_id), 300, EventFilter())
+        ids += [entry.event_id for entry in found]
+        before_id = ids[-1]
 
-    assert [entry.event_id for entry in (*first, *second, *third)] == [7, 6, 5, 4, 3, 2, 1]
-    assert (more, rest) == (True, False)
+    assert ids == [entry.event_id for entry in reversed(node.event_entries)]
+
+
+def test_events_that_leave_while_they_are_read_are_no_trouble(tmp_path: Path):
+    node = FakeNode(tmp_path)
+    for _ in range(600):
+        node.happen()
+    reading = newest_first(node, 1 << 62)
+
+    first = [next(reading) for _ in range(10)]
+    node.event_entries, node.oldest_event_id = node.event_entries[200:], node.event_entries[200].event_id
+
+    ids = [entry.event_id for entry in (*first, *reading)]
+    assert ids == sorted(set(ids), reverse=True)
+    assert ids[-1] == node.oldest_event_id
 
 
 # Traces

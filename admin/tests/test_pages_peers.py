@@ -145,7 +145,7 @@ def test_adding_a_peer_tells_what_came_of_it_and_is_audited(browser, node: FakeN
     )
 
     assert node.added == ["192.0.2.9:5001"]
-    assert messages_in(page.text) == ["192.0.2.9:5001 answered and is kept as a peer."]
+    assert messages_in(page.text) == ["The peer at 192.0.2.9:5001 answered and is kept."]
     assert (node.audited[-1].action, node.audited[-1].target) == ("peer.add", "192.0.2.9:5001")
 
 
@@ -160,7 +160,7 @@ def test_a_ping_says_how_long_it_took(browser, node: FakeNode):
     answer = browser.post(f"/admin/peers/{BEN}/ping", data={"csrf_token": browser.csrf, "back": "/admin/peers?q=ben"})
 
     assert answer.headers["Location"] == "/admin/peers?q=ben"
-    assert messages_in(browser.get("/admin/peers?q=ben").text) == ["Ben answered in 1.50 ms over grpcstream."]
+    assert messages_in(browser.get("/admin/peers?q=ben").text) == ["Peer ben answered in 1.50 ms over grpcstream."]
 
 
 def test_a_peer_that_does_not_answer_is_said_to_be_silent(browser, node: FakeNode):
@@ -184,7 +184,7 @@ def test_after_a_removal_from_its_page_the_list_is_shown(browser, node: FakeNode
 
     assert node.removed == {BEN}
     assert answer.headers["Location"] == "/admin/peers"
-    assert messages_in(browser.get("/admin/peers").text) == ["Ben was removed."]
+    assert messages_in(browser.get("/admin/peers").text) == ["Peer ben was removed."]
 
 
 def test_a_ban_is_asked_for_with_reason_and_duration(browser):

@@ -52,7 +52,7 @@ def test_a_ban_is_lifted_from_here_and_here_it_goes_on(browser, node: FakeNode):
     answer = browser.act(f"/admin/peers/{BEN}/unban", back="/admin/security")
 
     assert answer.headers["Location"] == "/admin/security"
-    assert messages_in(browser.get("/admin/security").text) == ["The ban of ben is lifted."]
+    assert messages_in(browser.get("/admin/security").text) == ["The ban of peer ben is lifted."]
 
 
 def test_a_peer_that_nobody_knows_is_banned_by_its_id(browser, node: FakeNode):
@@ -84,7 +84,7 @@ def test_what_is_no_id_or_no_duration_bans_nobody(browser, node: FakeNode, field
 def test_certificate_mode_and_keys_are_shown(browser):
     words = security(browser)
 
-    assert "Mode open Certificate ends in" in words
+    assert "Mode open Certificate ends" in words
     for digits in ("0a", "0b", "0c"):
         assert digits * 32 in words
 
@@ -121,13 +121,25 @@ def test_allowed_peers_are_named(browser, node: FakeNode):
 
 
 def test_who_was_turned_away_is_shown_newest_first_and_no_other_event(browser, node: FakeNode):
-    for kind in ("HandshakeRefused", "PeerLinked", "TurnedAway"):
-        node.happen(kind, "warning", address=HOSTILE)
+    node.happen("HandshakeRefused", "warning", address="grpc://203.0.113.1:4711", reason=HOSTILE)
+    node.happen("PeerLinked", address="grpc://203.0.113.2:4711")
+    node.happen("TurnedAway", "debug", peer_id=BEN, address="grpc://[2001:db8::1]:4711")
 
-    words = security(browser)
+    page = browser.get("/admin/security").text
 
-    assert words.index("TurnedAway number") < words.index("HandshakeRefused number")
-    assert "PeerLinked number" not in words
+    assert "[2001:db8::1] there was no room for peer ben 1" in text_of(page)
+    assert page.index("2001:db8::1") < page.index("203.0.113.1")
+    assert "203.0.113.2" not in page
+    assert "<script>alert" not in page
+
+
+def test_whoever_tries_again_and_again_is_one_line(browser, node: FakeNode):
+    for port in range(4000, 4014):
+        node.happen(
+            "HandshakeRefused", "warning", address=f"rest://203.0.113.1:{port}", reason="peer cdcdcdcd is banned by this node"
+        )
+
+    assert "203.0.113.1 peer ben is banned by this node 14" in security(browser)
 
 
 def test_the_audit_is_read_page_by_page_without_a_gap(browser, node: FakeNode):

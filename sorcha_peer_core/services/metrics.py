@@ -40,12 +40,12 @@ class NodeReading:
     """Submissions, by reason."""
     pruned: Callable[[], Mapping[str, int]] = dict
     """By reason."""
-    bans: Callable[[], Mapping[str, int]] = dict
-    """By who banned."""
     plugins: Callable[[], Iterable[Metric]] = tuple
     """What plugins measured."""
     plugin_failures: Callable[[], Mapping[tuple[str, str], int]] = dict
     """By plugin and hook."""
+    bans: Callable[[], Mapping[str, int]] = dict
+    """By who banned."""
 
 
 class Metrics:
@@ -98,8 +98,7 @@ class _NodeCollector(Collector):
         yield _counted("connection_errors", "Dials that failed.", ("transport", "reason"), reading.connection_errors())
         yield _counted("dropped", "Frames that were dropped.", ("reason",), _keyed(reading.dropped()))
         yield _counted("pruned", "Transactions that left the log, or lost their payload.", ("reason",), _keyed(reading.pruned()))
-        bans = "Bans, by who banned: operator, or the name of a rule."
-        yield _counted("bans", bans, ("reason",), _keyed(reading.bans()))
+        yield _counted("bans", "Bans, by who banned: operator, or the name of a rule.", ("reason",), _keyed(reading.bans()))
         yield _counted("submissions_refused", "Submissions that were not accepted.", ("reason",), _keyed(reading.refused()))
         yield _counted("events", "Events by kind.", ("kind",), _keyed(reading.events()))
         # First what they say, then how often they failed to: this time counts.

@@ -6,15 +6,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import gevent
+
 from sorcha_peer_admin.events import LEVELS
 
 if TYPE_CHECKING:
     from sorcha_peer_admin.pages.names import Names
-    from sorcha_peer_core.interfaces.service import EventEntry
+    from sorcha_peer_core.interfaces.service import EventEntry, NodeApi
 
 _PEER_ID = re.compile("[0-9a-f]{40}")
 _TX_HASH = re.compile("[0-9a-f]{64}")
+_HEX = frozenset("0123456789abcdef")
 _SHORT_CHARS = 8
+_AT_ONCE = 250
 
 
 class Piece(NamedTuple):
@@ -50,14 +54,29 @@ class EventFilter(NamedTuple):
         if self.kind and entry.kind != self.kind:
             return False
         wanted = self.text.lower()
-        return not wanted or wanted in entry.sentence.lower() or any(wanted in found for found in _ids(entry.fields))
+        if not wanted or wanted in entry.sentence.lower():
+            return True
+        return _HEX.issuperset(wanted) and any(wanted in found for found in _ids(entry.fields))
 
 
-def page_of(entries: Sequence[EventEntry], before_id: int, limit: int, wanted: EventFilter) -> tuple[list[EventEntry], bool]:
-    """Up to ``limit`` of those before ``before_id`` that are wanted, the newest first; and whether there are older ones."""
+def newest_first(node: NodeApi, before_id: int) -> Iterator[EventEntry]:
+    """The events that are kept with a smaller id, read piece by piece: each of them costs a sentence."""
+    _, oldest_id, last_id = node.events(before_id - 1, 1)
+    end_id = min(before_id, last_id + 1)
+    while end_id > oldest_id:
+        start_id = max(end_id - _AT_ONCE, oldest_id)
+        entries = node.events(start_id - 1, end_id - start_id).entries
+        yield from (entry for entry in reversed(entries) if entry.event_id < end_id)
+        end_id = start_id
+        # The node's own work goes on while somebody looks for a needle.
+        gevent.sleep(0)
+
+
+def page_of(entries: Iterable[EventEntry], limit: int, wanted: EventFilter) -> tuple[list[EventEntry], bool]:
+    """The first ``limit`` of those that are wanted, and whether there are more."""
     found: list[EventEntry] = []
-    for entry in reversed(entries):
-        if entry.event_id < before_id and wanted.fits(entry):
+    for entry in entries:
+        if wanted.fits(entry):
             if len(found) == limit:
                 return found, True
             found.append(entry)

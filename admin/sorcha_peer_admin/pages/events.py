@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, render_template, request
 
 from sorcha_peer_admin.events import KINDS, LEVELS
-from sorcha_peer_admin.pages.event_sentences import EventFilter, event_row, page_of
+from sorcha_peer_admin.pages.event_sentences import EventFilter, event_row, newest_first, page_of
 from sorcha_peer_admin.pages.frame import render_page
 from sorcha_peer_admin.pages.names import Names
 from sorcha_peer_admin.parameters import MAX_ROW_ID, number_parameter
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sorcha_peer_admin.pages.event_sentences import EventRow
-    from sorcha_peer_core.interfaces.service import EventSlice, NodeApi
+    from sorcha_peer_core.interfaces.service import NodeApi
 
 PAGE_ROWS = 100
-MOST_KEPT = 10_000
 PATH = "/admin/events"
 STREAM = "/manage/v1/events"
 _MOST_WORDS_CHARS = 100
@@ -31,8 +30,6 @@ class EventsView(NamedTuple):
 
     rows: Sequence[EventRow]
     wanted: EventFilter
-    kinds: Sequence[str]
-    """All that there are among the events that are kept."""
     kept: int
     last_id: int
     older: str
@@ -55,7 +52,7 @@ class EventsPage:
 
     def page(self) -> str:
         """A page of events with what filters them."""
-        return render_page("events.html", section="events", title="Events", levels=LEVELS, **self._values())
+        return render_page("events.html", section="events", title="Events", levels=LEVELS, kinds=KINDS, **self._values())
 
     def rows(self) -> str:
         """The events alone, for a page that is open."""
@@ -65,22 +62,21 @@ class EventsPage:
         before_id = number_parameter("before", default=MAX_ROW_ID, least=0, most=MAX_ROW_ID)
         wanted = _wanted()
         return {
-            "events": self._view(self._node.events(0, MOST_KEPT), wanted, before_id),
+            "events": self._view(wanted, before_id),
             "rows_url": _address("/admin/events/rows", wanted),
             "stream_url": _address(STREAM, wanted._replace(text=""), follow=1),
             "newest_url": _address(PATH, wanted),
-            "most_kept": MOST_KEPT,
         }
 
-    def _view(self, kept: EventSlice, wanted: EventFilter, before_id: int) -> EventsView:
+    def _view(self, wanted: EventFilter, before_id: int) -> EventsView:
+        _, oldest_id, last_id = self._node.events(MAX_ROW_ID, 1)
         names = Names(self._node)
-        found, has_older = page_of(kept.entries, before_id, PAGE_ROWS, wanted)
+        found, has_older = page_of(newest_first(self._node, before_id), PAGE_ROWS, wanted)
         return EventsView(
             rows=[event_row(entry, names) for entry in found],
             wanted=wanted,
-            kinds=sorted({entry.kind for entry in kept.entries} | ({wanted.kind} if wanted.kind else set())),
-            kept=len(kept.entries),
-            last_id=kept.last_id,
+            kept=last_id + 1 - oldest_id,
+            last_id=last_id,
             older=_address(PATH, wanted, before=found[-1].event_id) if has_older else "",
             is_newest=before_id == MAX_ROW_ID,
         )

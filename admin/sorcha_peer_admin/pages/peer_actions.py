@@ -35,7 +35,7 @@ class PeerActions:
 
     def blueprint(self) -> Blueprint:
         """The routes, for the application."""
-        routes = Blueprint("peer_actions_page", __name__)
+        routes = Blueprint("peer_action_pages", __name__)
         for path, view in (
             ("/peers/add", self.add),
             ("/peers/<peer_id>/ping", self.ping),
@@ -54,7 +54,7 @@ class PeerActions:
 
         def act() -> str:
             self._node.add_peer(address)
-            return f"{address} answered and is kept as a peer"
+            return f"the peer at {address} answered and is kept"
 
         return carry_out(self._node, "peer.add", address, act, _back())
 
@@ -64,7 +64,7 @@ class PeerActions:
 
         def act() -> str:
             answer = self._node.ping(known)
-            return f"{name} answered in {ms_text(answer.rtt_ms)} over {answer.transport}"
+            return f"peer {name} answered in {ms_text(answer.rtt_ms)} over {answer.transport}"
 
         return carry_out(self._node, "peer.ping", known, act, _back())
 
@@ -74,7 +74,7 @@ class PeerActions:
 
         def act() -> str:
             self._node.remove_peer(known)
-            return f"{name} was removed"
+            return f"peer {name} was removed"
 
         asked = ask_first(f"Remove {name}?", _REMOVAL, "Remove")
         # Back to the list, wherever it was removed: its own page is gone.
@@ -108,7 +108,7 @@ class PeerActions:
 
         def act() -> str:
             self._node.unban(known)
-            return f"the ban of {name} is lifted"
+            return f"the ban of peer {name} is lifted"
 
         asked = ask_first(f"Lift the ban of {name}?", "It may link again, and is dialled if it is known.", "Lift", danger=False)
         return asked or carry_out(self._node, "peer.unban", known, act, _back())
@@ -116,7 +116,7 @@ class PeerActions:
     def _ban(self, peer_id: PeerId, name: str, term: Term, reason: str) -> Response:
         def act() -> str:
             self._node.ban(peer_id, reason, term.duration_s)
-            return f"{name} is banned {term.label if term.duration_s is None else f'for {term.label}'}"
+            return f"peer {name} is banned {term.label if term.duration_s is None else f'for {term.label}'}"
 
         return carry_out(self._node, "peer.ban", peer_id, act, _back())
 
@@ -153,9 +153,9 @@ def peer_of(node: NodeApi, peer_id: PeerId) -> PeerView | None:
 
 
 def name_of(node: NodeApi, peer_id: PeerId) -> str:
-    """How sentences call it."""
+    """How sentences call it, behind the word peer: they begin with a capital letter, and a name may not."""
     peer = peer_of(node, peer_id)
-    return (peer.name if peer else "") or f"peer {short_text(peer_id)}"
+    return (peer.name if peer else "") or short_text(peer_id)
 
 
 def _terms() -> tuple[Term, str]:

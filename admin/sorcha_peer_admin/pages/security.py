@@ -10,7 +10,7 @@ from flask import Blueprint, request
 from sorcha_peer_admin.pages.ban_terms import TERMS
 from sorcha_peer_admin.pages.frame import render_page
 from sorcha_peer_admin.pages.peer_events import refusals
-from sorcha_peer_admin.pages.security_facts import MODES, expiry_tone, limits_of
+from sorcha_peer_admin.pages.security_facts import MODES, expiry, limits_of
 from sorcha_peer_admin.parameters import MAX_ROW_ID
 
 if TYPE_CHECKING:
@@ -37,21 +37,21 @@ class SecurityPage:
         """All of it; ``before`` says how far back the audit is read."""
         before = _row_id(request.args.get("before", ""))
         entries = self._node.audit(before, _AUDIT_ROWS + 1)
-        protection = self._node.protection()
-        tone = "" if protection.expires_at is None else expiry_tone(protection.expires_at, time.time())
+        protection, names = self._node.protection(), self._names()
+        ends = None if protection.expires_at is None else expiry(protection.expires_at, time.time())
         return render_page(
             "security.html",
             section="security",
             title="Security",
             protection=protection,
             mode_sentence=MODES.get(protection.mode, ""),
-            expiry_tone=tone,
+            expiry=ends,
             bans=self._node.bans(),
             terms=TERMS,
             limits=limits_of(self._node),
             allowed=self._node.settings("security").get("allowed_peers", ()),
-            names=self._names(),
-            refusals=refusals(self._node),
+            names=names,
+            refusals=refusals(self._node, names),
             audit=entries[:_AUDIT_ROWS],
             audit_before=before,
             audit_further=entries[_AUDIT_ROWS - 1].row_id if len(entries) > _AUDIT_ROWS else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sorcha_peer_admin.pages.filters import bytes_text, count_text
+from sorcha_peer_admin.pages.filters import ago_text, bytes_text, count_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,7 @@ MODES = {
     "insecure": "Links are not encrypted. Anybody on the way can read and change what they carry.",
 }
 _DAY_S = 86_400
+_SHORT_DAYS, _LONG_DAYS = 2, 730
 _SOON_S, _VERY_SOON_S = 30 * _DAY_S, 7 * _DAY_S
 _LIMITS = (
     ("communication", "max_connections", "Most links at the same time"),
@@ -29,6 +30,14 @@ _LIMITS = (
     ("security", "bytes_per_minute", "Bytes of a peer in a minute"),
     ("security", "origin_transactions_per_minute", "Transactions of an origin in a minute"),
 )
+
+
+class Expiry(NamedTuple):
+    """The end of a certificate."""
+
+    words: str
+    tone: str
+    """Of a badge."""
 
 
 class Limit(NamedTuple):
@@ -48,14 +57,20 @@ def limits_of(node: NodeApi) -> Sequence[Limit]:
     ]
 
 
-def expiry_tone(expires_at: int, now: float) -> str:
-    """How urgent the end of a certificate is: a tone of a badge.
+def expiry(expires_at: int, now: float) -> Expiry:
+    """How long a certificate lasts, and how urgent that is.
 
-    >>> [expiry_tone(days * 86_400, now=0) for days in (300, 20, 3, -1)]
-    ['good', 'warn', 'bad', 'bad']
+    >>> [expiry(days * 86_400, now=0)[:] for days in (3650, 300, 20, 3)]
+    [('in 10 years', 'good'), ('in 300 days', 'good'), ('in 20 days', 'warn'), ('in 3 days', 'bad')]
+    >>> expiry(0, now=7200)
+    Expiry(words='2 h ago', tone='bad')
     """
     left_s = expires_at - now
-    return "bad" if left_s < _VERY_SOON_S else "warn" if left_s < _SOON_S else "good"
+    tone = "bad" if left_s < _VERY_SOON_S else "warn" if left_s < _SOON_S else "good"
+    days = round(left_s / _DAY_S)
+    if days < _SHORT_DAYS:
+        return Expiry(ago_text(expires_at, now), tone)
+    return Expiry(f"in {days} days" if days < _LONG_DAYS else f"in {days / 365:.0f} years", tone)
 
 
 def _value(key: str, value: int) -> str:

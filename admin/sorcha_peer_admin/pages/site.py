@@ -77,16 +77,16 @@ def page_routes(node: NodeApi, followers: Followers, extensions: Extensions) -> 
     return (
         OverviewPage(node, extensions),
         LivePages(node, followers),
-        PeersPages(node),
-        PeerActions(node),
-        TopologyPage(node),
-        SecurityPage(node),
-        SettingsPages(node),
         TransactionsPage(node),
         TransactionPage(node),
         SubmitPage(node),
         QueuePages(node),
         EventsPage(node),
+        PeersPages(node),
+        PeerActions(node),
+        TopologyPage(node),
+        SecurityPage(node),
+        SettingsPages(node),
         ExtensionPages(extensions),
     )
 
