@@ -10,6 +10,7 @@ from sorcha_peer_core.hookspecs import Offer, hookimpl
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.address import AddressResolver
     from sorcha_peer_core.interfaces.monitoring import MetricSource
+    from sorcha_peer_core.interfaces.panels import Page, Panel
     from sorcha_peer_core.interfaces.service import NodeApi
 
 
@@ -28,6 +29,22 @@ def peer_metrics(node: NodeApi) -> Sequence[MetricSource]:
     from sorcha_nat_stun.findings_measured import FindingsMeasured
 
     return [FindingsMeasured(node)]
+
+
+@hookimpl(optionalhook=True)
+def peer_admin_panels(node: NodeApi) -> Sequence[Panel]:
+    """The same, on the overview of the pages."""
+    from sorcha_nat_stun.findings_shown import panels
+
+    return panels(node)
+
+
+@hookimpl(optionalhook=True)
+def peer_admin_pages(node: NodeApi) -> Sequence[Page]:
+    """More of it, on a page of its own."""
+    from sorcha_nat_stun.findings_shown import pages
+
+    return pages(node)
 
 
 def _build_stun(settings: Mapping[str, Any]) -> AddressResolver:
