@@ -38,7 +38,7 @@ def create_app(node: NodeApi, token: str, followers: Followers | None = None, ga
     app = _bare_app()
     settings = node.settings("admin")
     hosts = hosts_of(str(settings.get("listen", "")), settings.get("hosts", ()))
-    gate = gate or Gate(Keys(node.data_dir, token), hosts=hosts)
+    gate = gate or Gate(Keys(node.data_dir, token), hosts=hosts, node_id=node.status().peer_id)
     gate.guard(app)
     app.register_blueprint(ProbeRoutes(node).blueprint())
     followers = followers or Followers()

@@ -40,13 +40,17 @@ class Attempts:
         found = (self._guesses.get(key) for key in (address, _OVERALL))
         return max((guesses.wait_until_s - now for guesses in found if guesses), default=0.0) if self._guesses else 0.0
 
-    def failed(self, address: str) -> None:
-        """A wrong token or password: each one beyond the free ones doubles the wait."""
+    def failed(self, address: str) -> bool:
+        """A wrong token or password: each one beyond the free ones doubles the wait.
+
+        Returns whether it is worth a place in the audit: who goes on guessing must not push out what operators did.
+        """
         self.failures += 1
         now = self._clock()
         self._forget_old(now)
         self._count(address, now, FREE, LONGEST_WAIT_S)
         self._count(_OVERALL, now, FREE_OVERALL, LONGEST_WAIT_OVERALL_S)
+        return self._guesses[_OVERALL].failures <= FREE_OVERALL
 
     def refuse(self) -> None:
         """Somebody tried although they had to wait."""
@@ -66,5 +70,6 @@ class Attempts:
 
     def _forget_old(self, now: float) -> None:
         self._guesses = {key: it for key, it in self._guesses.items() if now - it.last_s < FORGOTTEN_AFTER_S}
-        if len(self._guesses) >= MOST_ADDRESSES:
-            del self._guesses[min(self._guesses, key=lambda key: self._guesses[key].last_s)]
+        addresses = [key for key in self._guesses if key != _OVERALL]
+        if len(addresses) >= MOST_ADDRESSES:
+            del self._guesses[min(addresses, key=lambda key: self._guesses[key].last_s)]
