@@ -128,6 +128,38 @@ class NodeClient:
         with self._connection.answer("GET", "/events", _FOLLOW_TIMEOUT_S, params=params) as response:
             yield self._connection.messages(response)
 
+    # What operators do with peers. Refused with 404 for one that is not known, or not banned.
+
+    def add_peer(self, address: str) -> None:
+        """Have it dial ``[scheme://]host:port[#PEER_ID]`` now, and keep who answers; returns when that is linked."""
+        self._connection.json("POST", "/peers", json={"address": address})
+
+    def ping_peer(self, peer_id: str) -> Json:
+        """Have it ask a peer whether it is there; returns ``rtt_ms`` and ``transport``."""
+        return self._connection.json("POST", f"/peers/{peer_id}/ping")
+
+    def remove_peer(self, peer_id: str) -> None:
+        """Have it part with a peer and forget it, until somebody tells of it again."""
+        self._connection.json("DELETE", f"/peers/{peer_id}")
+
+    def ban_peer(self, peer_id: str, reason: str = "", duration_s: float | None = None) -> Json:
+        """Have nothing to do with a peer any more, known or not, for so long or for ever; returns the ban."""
+        return self._connection.json("POST", f"/peers/{peer_id}/ban", json={"reason": reason, "duration_s": duration_s})
+
+    def unban_peer(self, peer_id: str) -> None:
+        """Lift a ban."""
+        self._connection.json("DELETE", f"/peers/{peer_id}/ban")
+
+    def bans(self) -> list[Json]:
+        """All that are in force, the latest first."""
+        bans: list[Json] = self._connection.json("GET", "/bans")["bans"]
+        return bans
+
+    def audit(self, before: int | None = None, limit: int = _PAGE_LINES) -> Json:
+        """A page of what operators did, newest first; ``next_before`` is where the next one begins, None at the end."""
+        params = {"limit": limit} if before is None else {"limit": limit, "before": before}
+        return self._connection.json("GET", "/audit", params=params)
+
     # Transactions in.
 
     def submit(self, payload: bytes, content_type: str | None = None, register_id: str | None = None) -> Json:
