@@ -19,6 +19,7 @@ from sorcha_peer_core.interfaces.service import PluginAnswer
 
 if TYPE_CHECKING:
     from sorcha_peer_core.config import Config
+    from sorcha_peer_core.interfaces.monitoring import HealthCheck, MetricSource
     from sorcha_peer_core.interfaces.service import NodeApi, Service
 
 log = logging.getLogger(__name__)
@@ -81,13 +82,24 @@ class PluginManager:
 
     def services(self, node: NodeApi) -> list[Service]:
         """What plugins run beside ``node``; one that fails is named and left out."""
-        found: list[Service] = []
+        return [service for _, service in self._brought("peer_services", node)]
+
+    def metric_sources(self, node: NodeApi) -> list[tuple[str, MetricSource]]:
+        """What plugins add to the metrics, each with the plugin's name; one that fails is named and left out."""
+        return self._brought("peer_metrics", node)
+
+    def health_checks(self, node: NodeApi) -> list[tuple[str, HealthCheck]]:
+        """What plugins add to the health, in the same way."""
+        return self._brought("peer_health", node)
+
+    def _brought(self, hook: str, node: NodeApi) -> list[tuple[str, Any]]:
+        found: list[tuple[str, Any]] = []
         for name, plugin in self._plugins.list_name_plugin():
-            build = getattr(plugin, "peer_services", None)
-            if build is None or self._infos[name].error:
+            bring = getattr(plugin, hook, None)
+            if bring is None or self._infos[name].error:
                 continue
             try:
-                found.extend(build(node=node))
+                found += [(name, thing) for thing in bring(node=node)]
             except Exception as error:
                 self._fail(name, error)
         return found

@@ -35,14 +35,7 @@ PREFIX = "/manage/v1"
 
 def create_app(node: NodeApi, token: str, followers: Followers | None = None, gate: Gate | None = None) -> Flask:
     """The WSGI application for ``node``; ``followers`` is what whoever serves it uses to end the open streams."""
-    app = Flask("sorcha_peer_admin", static_folder=None)
-    provider: DefaultJSONProvider = app.json  # type: ignore[assignment]
-    provider.sort_keys = False
-    app.url_map.strict_slashes = False
-    app.url_map.redirect_defaults = False
-    app.url_map.merge_slashes = False
-    register_error_handlers(app)
-    harden(app)
+    app = _bare_app()
     settings = node.settings("admin")
     hosts = hosts_of(str(settings.get("listen", "")), settings.get("hosts", ()))
     gate = gate or Gate(Keys(node.data_dir, token), hosts=hosts)
@@ -63,4 +56,23 @@ def create_app(node: NodeApi, token: str, followers: Followers | None = None, ga
     ):
         app.register_blueprint(routes.blueprint(), url_prefix=PREFIX)
     register_pages(app, node, followers, gate)
+    return app
+
+
+def create_probes_app(node: NodeApi) -> Flask:
+    """The application with nothing but metrics and probes, which ask nobody for a token."""
+    app = _bare_app()
+    app.register_blueprint(ProbeRoutes(node).blueprint())
+    return app
+
+
+def _bare_app() -> Flask:
+    app = Flask("sorcha_peer_admin", static_folder=None)
+    provider: DefaultJSONProvider = app.json  # type: ignore[assignment]
+    provider.sort_keys = False
+    app.url_map.strict_slashes = False
+    app.url_map.redirect_defaults = False
+    app.url_map.merge_slashes = False
+    register_error_handlers(app)
+    harden(app)
     return app

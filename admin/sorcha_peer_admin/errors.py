@@ -6,7 +6,7 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, jsonify, make_response, request
+from flask import Flask, Response, current_app, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
 from sorcha_peer_admin.pages.frame import error_page
@@ -122,6 +122,7 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _answer(status: int, code: str, sentence: str, **more: Any) -> Response:
-    if request.path.startswith("/admin/"):
+    # Where only metrics and probes are served there are no pages.
+    if request.path.startswith("/admin/") and "sorcha_pages" in current_app.extensions:
         return make_response(error_page(status, sentence), status)
     return make_response(jsonify(error_body(code, sentence) | more), status)

@@ -132,6 +132,8 @@ def _check_origin() -> None:
 def _check_csrf(session: Session) -> None:
     presented = request.headers.get(CSRF_HEADER, "") or request.form.get(CSRF_FIELD, "")
     if not secrets.compare_digest(presented.encode(), session.csrf_token.encode()):
+        if request.path.startswith(PROTECTED):
+            raise BadRequest(f"a browser that is logged in shows the CSRF token of its session: {CSRF_HEADER}: TOKEN")
         raise BadRequest("the form is older than your session, so nothing was changed; go back, reload the page and try again")
 
 

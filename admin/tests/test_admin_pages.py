@@ -95,12 +95,12 @@ def test_the_overview_says_what_is_wrong_first(browser, node: FakeNode):
 
 
 def test_the_overview_shows_the_latest_events_that_matter_newest_first(browser, node: FakeNode):
-    node.event_entries = [event(1, sentence="ebb"), event(2, "debug", "detail"), event(3, "warning", "flood")]
+    node.event_entries = [event(1, sentence="ebb"), event(2, "debug", "undertow"), event(3, "warning", "flood")]
 
     page = browser.get("/admin/").text
 
     assert page.index("flood") < page.index("ebb")
-    assert "detail" not in page
+    assert "undertow" not in page
 
 
 def test_an_overview_without_anything_says_so(browser):
