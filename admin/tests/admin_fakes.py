@@ -25,6 +25,7 @@ from sorcha_peer_core.interfaces.service import (
     PeerView,
     PingView,
     PluginAnswer,
+    ProtectionView,
     Sample,
     SettingView,
     SubmitResult,
@@ -58,8 +59,11 @@ LINKED = PeerView(
     direction="outbound", latency_ms=1.25, last_seen_at=1_700_000_009, failures=0, is_bootstrap=True,
     software="sorcha-peer/0.1.0", queued_bytes=17, link_age_s=90.5,
     rungs=(RungView("grpcstream", "closed", "", None), RungView("rest", "half-open", "nobody listens there", 301.2)),
+    addresses=("grpc://192.0.2.8:5001", "rest://192.0.2.8:5002"),
 )  # fmt: skip
 
+
+KNOWN = replace(LINKED, peer_id=PeerId("00" * 20), status="known", transport="", direction="", latency_ms=None, link_age_s=None)
 
 FIRST_EVENT_ID = 1_700_000_000_000
 
@@ -107,6 +111,8 @@ class FakeNode:
         self.data_dir = data_dir
         self.max_transaction_bytes = max_transaction_bytes
         self.admin_settings: dict[str, Any] = {"listen": listen}
+        self.sections: dict[str, Mapping[str, Any]] = {"offline_mode": {"max_queue_size": 15, "max_queue_bytes": 1600}}
+        self.shown = SETTINGS
         self.entries: list[LogEntry] = []
         self.payloads: dict[TxHash, bytes] = {}
         self.calls: list[list[Submission]] = []
@@ -118,6 +124,7 @@ class FakeNode:
         self.rows: list[QueueRow] = []
         self.told: dict[TxHash, DeliveryView] = {}
         """How far submissions have come; those that are not here are unknown."""
+        self.known_peers: list[PeerView] = [LINKED, KNOWN]
         self.banned: dict[PeerId, BanView] = {}
         self.removed: set[PeerId] = set()
         self.added: list[str] = []
@@ -131,10 +138,16 @@ class FakeNode:
         self.samples: list[Sample] = []
         self.answers: dict[str, list[PluginAnswer]] = {}
         """Of plugins, by hook."""
+        self.protected = ProtectionView(
+            mode="open", public_key="0a" * 32, certificate_sha256="0b" * 32, expires_at=1_900_000_000, tls_keys=["0c" * 32]
+        )
+        self.installed: list[Mapping[str, Any]] = [
+            {"name": "admin", "distribution": "sorcha-peer-admin", "version": "0.1.0", "offers": [], "chosen": True, "error": ""}
+        ]
         self._grown = threading.Condition()
 
     def settings(self, section: str) -> Mapping[str, Any]:
-        return {"admin": self.admin_settings, "offline_mode": {"max_queue_size": 15, "max_queue_bytes": 1600}}.get(section, {})
+        return ({"admin": self.admin_settings} | self.sections).get(section, {})
 
     def status(self) -> NodeStatus:
         if self.failure:
@@ -145,10 +158,7 @@ class FakeNode:
         return self.condition
 
     def peers(self) -> list[PeerView]:
-        known = replace(
-            LINKED, peer_id=PeerId("00" * 20), status="known", transport="", direction="", latency_ms=None, link_age_s=None
-        )
-        found = [peer for peer in (LINKED, known) if peer.peer_id not in self.removed]
+        found = [peer for peer in self.known_peers if peer.peer_id not in self.removed]
         return [replace(peer, status="banned") if peer.peer_id in self.banned else peer for peer in found]
 
     def add_peer(self, address: str) -> None:
@@ -302,7 +312,7 @@ class FakeNode:
             return self._grown.wait_for(lambda: self._last_event_id > after_id, timeout_s)
 
     def settings_shown(self) -> list[SettingView]:
-        return SETTINGS
+        return self.shown
 
     def history(self) -> Sequence[Sample]:
         return self.samples
@@ -310,10 +320,11 @@ class FakeNode:
     def metrics_text(self) -> bytes:
         return b"# TYPE sorcha_peer_count gauge\nsorcha_peer_count 3.0\n"
 
+    def protection(self) -> ProtectionView:
+        return self.protected
+
     def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
         return self.answers.get(hook, [])
 
     def plugins(self) -> Sequence[Mapping[str, Any]]:
-        return [
-            {"name": "admin", "distribution": "sorcha-peer-admin", "version": "0.1.0", "offers": [], "chosen": True, "error": ""}
-        ]
+        return self.installed

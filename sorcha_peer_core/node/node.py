@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from random import SystemRandom
 from time import monotonic
@@ -15,7 +14,16 @@ from gevent.event import Event as Signal
 from sorcha_peer_core.builtin import plugin as builtin_plugin
 from sorcha_peer_core.config import Config, Section
 from sorcha_peer_core.errors import NotTraced, StoreError
-from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, PluginAnswer, TraceView
+from sorcha_peer_core.interfaces.service import (
+    Health,
+    JobView,
+    LogSlice,
+    NodeStatus,
+    PeerView,
+    PluginAnswer,
+    ProtectionView,
+    TraceView,
+)
 from sorcha_peer_core.interfaces.transport import CertifiedElsewhere, TransportContext
 from sorcha_peer_core.model.events import StateChanged
 from sorcha_peer_core.model.messages import Peers
@@ -28,7 +36,7 @@ from sorcha_peer_core.node.parts import Ground, Parts, assemble
 from sorcha_peer_core.node.report import Report
 from sorcha_peer_core.node.submitting import Submitting
 from sorcha_peer_core.node.tracing import TRACED
-from sorcha_peer_core.plugin_manager import PluginManager
+from sorcha_peer_core.plugin_manager import PluginManager, chosen_names, described
 from sorcha_peer_core.protocol.breaker import BreakerConfig
 from sorcha_peer_core.services.bans import EXPIRED_EVERY_S
 from sorcha_peer_core.services.bootstrap_sources import ASK_INTERVAL_S, bootstrap_entries
@@ -319,6 +327,10 @@ class Node(Submitting, Observing, Operating):
         """All known peers, linked ones first."""
         return self._report.peers()
 
+    def protection(self) -> ProtectionView:
+        """How links are encrypted."""
+        return self._report.protection()
+
     def jobs(self) -> Sequence[JobView]:
         """What the node does every so often."""
         return self._assembled.schedule.jobs()
@@ -360,7 +372,8 @@ class Node(Submitting, Observing, Operating):
 
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         """What is installed."""
-        return [asdict(info) for info in self._plugin_manager.infos()]
+        chosen = chosen_names(self._config)
+        return [described(info, chosen) for info in self._plugin_manager.infos()]
 
     def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
         """What plugins say to a hook that some plugin has brought."""

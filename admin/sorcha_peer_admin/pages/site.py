@@ -16,6 +16,11 @@ from sorcha_peer_admin.pages.filters import register_filters
 from sorcha_peer_admin.pages.frame import own_session
 from sorcha_peer_admin.pages.live import LivePages
 from sorcha_peer_admin.pages.overview import OverviewPage
+from sorcha_peer_admin.pages.peer_actions import PeerActions
+from sorcha_peer_admin.pages.peers import PeersPages
+from sorcha_peer_admin.pages.security import SecurityPage
+from sorcha_peer_admin.pages.settings import SettingsPages
+from sorcha_peer_admin.pages.topology import TopologyPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +72,11 @@ def page_routes(node: NodeApi, followers: Followers, extensions: Extensions) -> 
     return (
         OverviewPage(node, extensions),
         LivePages(node, followers),
+        PeersPages(node),
+        PeerActions(node),
+        TopologyPage(node),
+        SecurityPage(node),
+        SettingsPages(node),
         ExtensionPages(extensions),
     )
 
