@@ -147,7 +147,7 @@ _SCHEMAS: dict[str, Any] = {
         "latency_ms": _NULLABLE_NUMBER, "last_seen": {"type": "integer", "description": "Unix seconds, 0: never"},
         "failures": _COUNT, "bootstrap": _FLAG, "software": _TEXT, "queued_bytes": _COUNT,
         "link_age_s": {"type": ["number", "null"], "description": "since the link in use came up; null without one"},
-        "rungs": _list(_ref("Rung")),
+        "rungs": _list(_ref("Rung")), "addresses": _list(_TEXT),
     }),
     "Ban": _object({
         "id": _PEER_ID, "name": {"type": "string", "description": "empty: it is not known"}, "reason": _TEXT,
