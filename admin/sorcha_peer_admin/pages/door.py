@@ -51,7 +51,7 @@ class DoorPages:
             self._gate.attempts.refuse()
             return self._too_many(wait_s)
         request.max_content_length = MOST_FORM_BYTES
-        self._gate.attempts.failed(address)  # until it turns out otherwise
+        self._gate.attempts.begin(address)
         once = request.form.get("once", "")
         if once and not self._gate.links.use(once):
             return self._wrong(
@@ -72,8 +72,10 @@ class DoorPages:
         return response
 
     def _wrong(self, address: str, sentence: str) -> Response:
+        worth_noting = self._gate.attempts.failed()
         log.warning("a login from %s failed: wrong token or password", address)
-        self._node.record(f"admin page from {address}", "login", "", "failed: wrong token or password")
+        if worth_noting:
+            self._node.record(f"admin page from {address}", "login", "", "failed: wrong token or password")
         return self._form(sentence, 401)
 
     def _too_many(self, wait_s: float) -> Response:
