@@ -32,9 +32,9 @@ from sorcha_peer_core.interfaces.service import (
     TraceView,
     Traffic,
 )
-from sorcha_peer_core.model.ids import PeerId, TxHash
+from sorcha_peer_core.model.ids import PeerId, TxHash, hashes_with_prefix
 from sorcha_peer_core.model.peer import RungView
-from sorcha_peer_core.model.transaction import LogEntry, QueueRow, QueueState, Submission
+from sorcha_peer_core.model.transaction import Header, LogEntry, QueueRow, QueueState, Submission, Transaction
 
 TOKEN = "token-of-the-tests"
 OWN_ID = PeerId("ab" * 20)
@@ -270,6 +270,28 @@ class FakeNode:
         found = [e for e in self.entries[after : after + limit if register_id is None else None]
                  if register_id is None or e.register_id == register_id]  # fmt: skip
         return LogSlice(found[:limit], self.entries[0].seq if self.entries else 0, self.epoch)
+
+    def transactions_before(self, seq: int, limit: int, register_id: str | None = None) -> LogSlice:
+        if self.failure:
+            raise self.failure
+        found = [e for e in reversed(self.entries) if e.seq < seq and register_id in (None, e.register_id)]
+        return LogSlice(found[:limit], self.entries[0].seq if self.entries else 0, self.epoch)
+
+    def find_transactions(self, prefix: str, limit: int) -> list[LogEntry]:
+        hashes_with_prefix(prefix)
+        found = [e for e in self.entries if e.hash.hex().startswith(prefix.lower())]
+        return sorted(found, key=lambda e: e.hash)[:limit]
+
+    def transaction(self, tx_hash: TxHash) -> Transaction | None:
+        found = self.find_transactions(tx_hash.hex(), 1)
+        if not found or tx_hash not in self.payloads:
+            return None
+        payload = self.payloads[tx_hash]
+        header = Header(
+            network_id="sorcha", payload_hash=tx_hash, payload_size=len(payload), content_type=found[0].content_type,
+            register_id=found[0].register_id, origin_key=bytes(32), created_ms=found[0].created_ms, ttl_s=3600, nonce=1,
+        )  # fmt: skip
+        return Transaction(header, b"header", b"signature", payload)
 
     def wait_for_transactions(self, after: int, timeout_s: float) -> bool:
         self.waits.append((after, timeout_s))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import PeerId, TxHash
     from sorcha_peer_core.model.peer import Endpoint, RungView
-    from sorcha_peer_core.model.transaction import LogEntry, QueueRow, Submission
+    from sorcha_peer_core.model.transaction import LogEntry, QueueRow, Submission, Transaction
 
 
 class Service(Protocol):
@@ -491,6 +491,19 @@ class NodeApi(Protocol):
 
     def transactions(self, after: int, limit: int, register_id: str | None = None) -> LogSlice:
         """A slice of the arrival log."""
+
+    def transactions_before(self, seq: int, limit: int, register_id: str | None = None) -> LogSlice:
+        """The same backwards: lines with a smaller ``seq``, the newest first."""
+
+    def find_transactions(self, prefix: str, limit: int) -> list[LogEntry]:
+        """Up to ``limit`` lines of the log whose hash begins with these hex digits, by hash. Cheap.
+
+        Raises:
+            ValueError: this is not how a hash begins.
+        """
+
+    def transaction(self, tx_hash: TxHash) -> Transaction | None:
+        """One transaction of the log with its envelope and payload; None when it is not there, or has lost its payload."""
 
     def wait_for_transactions(self, after: int, timeout_s: float) -> bool:
         """Block until the log goes beyond ``after`` (True), or the time is over or the node stops (False)."""
