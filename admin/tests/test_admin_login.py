@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from admin_fakes import TOKEN, FakeNode
+from admin_fakes import OWN_ID, TOKEN, FakeNode
 from flask.testing import FlaskClient
 from werkzeug.security import check_password_hash
 
+from sorcha_peer_admin import plugin
 from sorcha_peer_admin.app import create_app
 from sorcha_peer_admin.attempts import FREE, FREE_OVERALL, LONGEST_WAIT_OVERALL_S, LONGEST_WAIT_S, Attempts
 from sorcha_peer_admin.gate import COOKIE, Gate
@@ -264,6 +265,30 @@ def test_a_success_forgives_the_address(clock):
     attempts.failed("192.0.2.1")
 
     assert attempts.wait_s("192.0.2.1") == 0
+
+
+def test_who_goes_on_guessing_does_not_push_out_what_operators_did(visitor, node, clock):
+    for _ in range(FREE_OVERALL + 20):
+        log_in(visitor, "wrong")
+        clock.now_s += LONGEST_WAIT_S
+
+    assert len(node.audited) == FREE_OVERALL
+
+
+def test_nodes_on_one_machine_have_cookies_of_their_own(client):
+    cookie = client.application.test_client().post(LOGIN, data={"secret": TOKEN}).headers["Set-Cookie"]
+
+    assert cookie.startswith(f"{COOKIE}_{OWN_ID[:12]}=")
+
+
+def test_logins_are_measured(node):
+    visitor = create_app(node, TOKEN).test_client()
+    for secret in (TOKEN, *["wrong"] * FREE, TOKEN):
+        visitor.application.test_client().post(LOGIN, data={"secret": secret})
+
+    [source] = plugin.peer_metrics(node=node)
+
+    assert {metric.labels["outcome"]: metric.value for metric in source()} == {"in": 1, "wrong": FREE, "refused": 1}
 
 
 def test_a_link_logs_in_once(client, node):

@@ -71,9 +71,10 @@ class DoorPages:
         return response
 
     def _wrong(self, address: str, sentence: str) -> Response:
-        self._gate.attempts.failed(address)
+        worth_noting = self._gate.attempts.failed(address)
         log.warning("a login from %s failed: wrong token or password", address)
-        self._node.record(f"admin page from {address}", "login", "", "failed: wrong token or password")
+        if worth_noting:
+            self._node.record(f"admin page from {address}", "login", "", "failed: wrong token or password")
         return self._form(sentence, 401)
 
     def _too_many(self, wait_s: float) -> Response:

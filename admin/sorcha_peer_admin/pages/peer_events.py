@@ -64,7 +64,7 @@ def _reason_of(entry: EventEntry, names: Mapping[str, str]) -> str:
 
 def _host_of(address: str) -> str:
     # Whoever dials has another port each time.
-    return address.partition("://")[2].rpartition(":")[0] or address
+    return address.rpartition("://")[2].rpartition(":")[0] or address
 
 
 def _addresses(peer: PeerView | None) -> frozenset[str]:
