@@ -52,7 +52,7 @@ class Visitor(requests.Session):
     @property
     def cookie_name(self) -> str:
         """Of the session; nodes beside each other have cookies beside each other."""
-        return f"sorcha_admin_{self.node.peer_id[:8]}"
+        return f"sorcha_admin_{self.node.peer_id[:12]}"
 
     def pages(self) -> list[str]:
         """Every page that the navigation leads to."""
