@@ -25,8 +25,6 @@ async function show() {
   await refill(part);
   timer = null;
   asked = Date.now();
-  // A list that somebody is in the middle of stays as it is, and is asked for with the next message.
-  if (newestRow() === before && part.contains(document.activeElement)) return;
   shown = newest;
   for (const row of part.querySelectorAll("[data-mark]")) row.classList.toggle("fresh", Number(row.dataset.mark) > before);
 }
@@ -69,7 +67,7 @@ function followEvents() {
 function sayGap(event) {
   gap.textContent = `${event.sentence[0].toUpperCase()}${event.sentence.slice(1)}.`;
   gap.hidden = false;
-  last = shown = 0;  // numbers may begin anew
+  last = shown = -1;  // numbers may begin anew
 }
 
 if (part.dataset.rows) {
@@ -77,5 +75,8 @@ if (part.dataset.rows) {
   pause.hidden = false;
   pause.addEventListener("click", () => setPaused(!paused));
   if (part.dataset.follow === "events") followEvents();
-  else onLive((message) => heardOf(message.last_seq));
+  else onLive((message) => {
+    if (message.last_seq < last) last = shown = -1;  // another log: its numbers begin anew
+    heardOf(message.last_seq);
+  });
 }
