@@ -25,7 +25,7 @@ TEXT_TYPE = "text/plain; charset=utf-8"
 MOST_TEXT_CHARS = 100_000
 """Of a text in the form: a form takes at most 500,000 bytes, a character up to four. Files may be as large as transactions."""
 _ACTION = "transaction.submit"
-_SAID = {"queued": "Committed here; it leaves as soon as peers are linked.", "known": "It was here already; nothing was added."}
+_SAID = {"queued": "Committed here. Below is how far it has come.", "known": "It was here already; nothing was added."}
 
 
 class SubmitPage:
