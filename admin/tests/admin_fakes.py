@@ -8,24 +8,33 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sorcha_peer_core.errors import NotTraced, QueueFull
+from sorcha_peer_core.errors import ActionRefused, AddressInvalid, LinkTimeout, NoSuchPeer, NotTraced, QueueFull
 from sorcha_peer_core.interfaces.service import (
     AddressView,
+    AuditEntry,
+    BanView,
     CopyView,
     DeliveryView,
+    EventEntry,
+    EventSlice,
     Health,
     JobView,
     LogSlice,
     NodeStatus,
     PassedView,
     PeerView,
+    PingView,
+    PluginAnswer,
+    ProtectionView,
+    Sample,
+    SettingView,
     SubmitResult,
     TraceView,
     Traffic,
 )
-from sorcha_peer_core.model.ids import PeerId, TxHash
+from sorcha_peer_core.model.ids import PeerId, TxHash, hashes_with_prefix
 from sorcha_peer_core.model.peer import RungView
-from sorcha_peer_core.model.transaction import LogEntry, QueueRow, QueueState, Submission
+from sorcha_peer_core.model.transaction import Header, LogEntry, QueueRow, QueueState, Submission, Transaction
 
 TOKEN = "token-of-the-tests"
 OWN_ID = PeerId("ab" * 20)
@@ -50,7 +59,33 @@ LINKED = PeerView(
     direction="outbound", latency_ms=1.25, last_seen_at=1_700_000_009, failures=0, is_bootstrap=True,
     software="sorcha-peer/0.1.0", queued_bytes=17, link_age_s=90.5,
     rungs=(RungView("grpcstream", "closed", "", None), RungView("rest", "half-open", "nobody listens there", 301.2)),
+    addresses=("grpc://192.0.2.8:5001", "rest://192.0.2.8:5002"),
 )  # fmt: skip
+
+
+KNOWN = replace(LINKED, peer_id=PeerId("00" * 20), status="known", transport="", direction="", latency_ms=None, link_age_s=None)
+
+FIRST_EVENT_ID = 1_700_000_000_000
+
+SETTINGS = [
+    SettingView("node.name", "anna", "flag", "", "what people call this node"),
+    SettingView("node.log_level", "debug", "environment variable SORCHA_PEER__NODE__LOG_LEVEL", "info", "debug | info | warning"),
+    SettingView(
+        "store.url", "postgresql://peer:***@db.example/peer", "file /etc/sorcha/config.toml", "sqlite:///peer.db", "where"
+    ),
+    SettingView("plugins.rest.listen", "[::]:5002", "file /etc/sorcha/config.toml", None, ""),
+]
+
+
+def event_entry(event_id: int, kind: str = "PeerLinked", level: str = "info", **fields: Any) -> EventEntry:
+    """An event as the node tells it."""
+    fields = fields or {"peer_id": LINKED.peer_id, "transport": "grpcstream", "outbound": True, "address": LINKED.address}
+    return EventEntry(event_id, event_id + 0.5, kind, level, f"{kind} number {event_id}", fields)
+
+
+def sample(at: int, transactions: int = 0) -> Sample:
+    """A point of the charts."""
+    return Sample(at, sent_bytes=10 * at, received_bytes=20 * at, transactions=transactions, queue=at % 7, latency_ms=12.5)
 
 
 def entry(seq: int, tx_hash: TxHash | None = None, register_id: str = "", size: int = 3) -> LogEntry:
@@ -76,6 +111,8 @@ class FakeNode:
         self.data_dir = data_dir
         self.max_transaction_bytes = max_transaction_bytes
         self.admin_settings: dict[str, Any] = {"listen": listen}
+        self.sections: dict[str, Mapping[str, Any]] = {"offline_mode": {"max_queue_size": 15, "max_queue_bytes": 1600}}
+        self.shown = SETTINGS
         self.entries: list[LogEntry] = []
         self.payloads: dict[TxHash, bytes] = {}
         self.calls: list[list[Submission]] = []
@@ -87,10 +124,30 @@ class FakeNode:
         self.rows: list[QueueRow] = []
         self.told: dict[TxHash, DeliveryView] = {}
         """How far submissions have come; those that are not here are unknown."""
+        self.known_peers: list[PeerView] = [LINKED, KNOWN]
+        self.banned: dict[PeerId, BanView] = {}
+        self.removed: set[PeerId] = set()
+        self.added: list[str] = []
+        self.audited: list[AuditEntry] = []
+        """Oldest first."""
+        self.silent: set[PeerId] = set()
+        """Peers that do not answer a ping."""
+        self.event_entries: list[EventEntry] = []
+        self.oldest_event_id = FIRST_EVENT_ID
+        self.event_waits: list[tuple[int, float]] = []
+        self.samples: list[Sample] = []
+        self.answers: dict[str, list[PluginAnswer]] = {}
+        """Of plugins, by hook."""
+        self.protected = ProtectionView(
+            mode="open", public_key="0a" * 32, certificate_sha256="0b" * 32, expires_at=1_900_000_000, tls_keys=["0c" * 32]
+        )
+        self.installed: list[Mapping[str, Any]] = [
+            {"name": "admin", "distribution": "sorcha-peer-admin", "version": "0.1.0", "offers": [], "chosen": True, "error": ""}
+        ]
         self._grown = threading.Condition()
 
     def settings(self, section: str) -> Mapping[str, Any]:
-        return {"admin": self.admin_settings, "offline_mode": {"max_queue_size": 15, "max_queue_bytes": 1600}}.get(section, {})
+        return ({"admin": self.admin_settings} | self.sections).get(section, {})
 
     def status(self) -> NodeStatus:
         if self.failure:
@@ -101,10 +158,51 @@ class FakeNode:
         return self.condition
 
     def peers(self) -> list[PeerView]:
-        known = replace(
-            LINKED, peer_id=PeerId("00" * 20), status="known", transport="", direction="", latency_ms=None, link_age_s=None
-        )
-        return [LINKED, known]
+        found = [peer for peer in self.known_peers if peer.peer_id not in self.removed]
+        return [replace(peer, status="banned") if peer.peer_id in self.banned else peer for peer in found]
+
+    def add_peer(self, address: str) -> None:
+        if ":" not in address:
+            raise AddressInvalid(f"{address!r} is not an address of a peer")
+        self.added.append(address)
+
+    def ping(self, peer_id: PeerId) -> PingView:
+        self._name_of(peer_id)
+        if peer_id in self.silent:
+            raise LinkTimeout(f"peer {peer_id[:8]} did not answer within 5 s")
+        return PingView(1.5, "grpcstream")
+
+    def remove_peer(self, peer_id: PeerId) -> None:
+        self._name_of(peer_id)
+        self.removed.add(peer_id)
+
+    def ban(self, peer_id: PeerId, reason: str, duration_s: float | None) -> BanView:
+        if peer_id == OWN_ID:
+            raise ActionRefused("a node does not ban itself")
+        name = next((peer.name for peer in self.peers() if peer.peer_id == peer_id), "")
+        until_at = None if duration_s is None else 1_700_000_010 + int(duration_s)
+        self.banned[peer_id] = BanView(peer_id, name, reason, "operator", 1_700_000_010, until_at)
+        return self.banned[peer_id]
+
+    def unban(self, peer_id: PeerId) -> None:
+        if self.banned.pop(peer_id, None) is None:
+            raise NoSuchPeer(f"peer {peer_id} is not banned")
+
+    def bans(self) -> list[BanView]:
+        return list(reversed(self.banned.values()))
+
+    def audit(self, before_row_id: int | None, limit: int) -> list[AuditEntry]:
+        newest_first = reversed(self.audited)
+        return [entry for entry in newest_first if before_row_id is None or entry.row_id < before_row_id][:limit]
+
+    def record(self, actor: str, action: str, target: str, outcome: str) -> None:
+        self.audited.append(AuditEntry(len(self.audited) + 1, 1_700_000_020, actor, action, target, outcome))
+
+    def _name_of(self, peer_id: PeerId) -> str:
+        for peer in self.peers():
+            if peer.peer_id == peer_id:
+                return peer.name
+        raise NoSuchPeer(f"no peer {peer_id} is known")
 
     def jobs(self) -> Sequence[JobView]:
         return [JobView("send feelers", 15.0, 1_700_000_006, 0.2, ""), JobView("save the peer table", 10.0, None, None, "")]
@@ -173,6 +271,28 @@ class FakeNode:
                  if register_id is None or e.register_id == register_id]  # fmt: skip
         return LogSlice(found[:limit], self.entries[0].seq if self.entries else 0, self.epoch)
 
+    def transactions_before(self, seq: int, limit: int, register_id: str | None = None) -> LogSlice:
+        if self.failure:
+            raise self.failure
+        found = [e for e in reversed(self.entries) if e.seq < seq and register_id in (None, e.register_id)]
+        return LogSlice(found[:limit], self.entries[0].seq if self.entries else 0, self.epoch)
+
+    def find_transactions(self, prefix: str, limit: int) -> list[LogEntry]:
+        hashes_with_prefix(prefix)
+        found = [e for e in self.entries if e.hash.hex().startswith(prefix.lower())]
+        return sorted(found, key=lambda e: e.hash)[:limit]
+
+    def transaction(self, tx_hash: TxHash) -> Transaction | None:
+        found = self.find_transactions(tx_hash.hex(), 1)
+        if not found or tx_hash not in self.payloads:
+            return None
+        payload = self.payloads[tx_hash]
+        header = Header(
+            network_id="sorcha", payload_hash=tx_hash, payload_size=len(payload), content_type=found[0].content_type,
+            register_id=found[0].register_id, origin_key=bytes(32), created_ms=found[0].created_ms, ttl_s=3600, nonce=1,
+        )  # fmt: skip
+        return Transaction(header, b"header", b"signature", payload)
+
     def wait_for_transactions(self, after: int, timeout_s: float) -> bool:
         self.waits.append((after, timeout_s))
         with self._grown:
@@ -194,10 +314,39 @@ class FakeNode:
             passed_on=[PassedView(PeerId("00" * 20), "carl", "announce", 0.75)],
         )  # fmt: skip
 
+    def happen(self, kind: str = "PeerLinked", level: str = "info", **fields: Any) -> None:
+        """One more event."""
+        with self._grown:
+            self.event_entries.append(event_entry(self._last_event_id + 1, kind, level, **fields))
+            self._grown.notify_all()
+
+    @property
+    def _last_event_id(self) -> int:
+        return self.event_entries[-1].event_id if self.event_entries else self.oldest_event_id - 1
+
+    def events(self, after_id: int, limit: int) -> EventSlice:
+        found = [entry for entry in self.event_entries if entry.event_id > after_id]
+        return EventSlice(found[:limit], self.oldest_event_id, self._last_event_id)
+
+    def wait_for_events(self, after_id: int, timeout_s: float) -> bool:
+        self.event_waits.append((after_id, timeout_s))
+        with self._grown:
+            return self._grown.wait_for(lambda: self._last_event_id > after_id, timeout_s)
+
+    def settings_shown(self) -> list[SettingView]:
+        return self.shown
+
+    def history(self) -> Sequence[Sample]:
+        return self.samples
+
     def metrics_text(self) -> bytes:
         return b"# TYPE sorcha_peer_count gauge\nsorcha_peer_count 3.0\n"
 
+    def protection(self) -> ProtectionView:
+        return self.protected
+
+    def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
+        return self.answers.get(hook, [])
+
     def plugins(self) -> Sequence[Mapping[str, Any]]:
-        return [
-            {"name": "admin", "distribution": "sorcha-peer-admin", "version": "0.1.0", "offers": [], "chosen": True, "error": ""}
-        ]
+        return self.installed

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core import __version__
-from sorcha_peer_core.interfaces.service import NodeStatus, PeerView, Traffic
+from sorcha_peer_core.interfaces.service import NodeStatus, PeerView, ProtectionView, Traffic
 from sorcha_peer_core.node.submitting import receipts_needed
 
 if TYPE_CHECKING:
@@ -93,6 +93,18 @@ class Report:
         views = [self._view(member) for member in self._parts.discovery.members]
         return sorted(views, key=lambda view: (view.status != "linked", view.peer_id))
 
+    def protection(self) -> ProtectionView:
+        """How links are encrypted, and what this node presents."""
+        ground = self._parts.ground
+        credentials = ground.protection.credentials
+        return ProtectionView(
+            mode=ground.config.security.mode,
+            public_key=ground.identity.public_key.hex(),
+            certificate_sha256=credentials.server_binding.hex() if credentials else "",
+            expires_at=credentials.expires_at if credentials else None,
+            tls_keys=[key.hex() for key in self._parts.own.record.tls_keys],
+        )
+
     def name_of(self, peer_id: PeerId) -> str:
         """What a known peer calls itself; empty for one that is not known any more."""
         member = self._parts.discovery.members.get(peer_id)
@@ -125,8 +137,9 @@ class Report:
 
     def gauges(self) -> dict[str, float]:
         """Metrics that go up and down, beside those of the status."""
-        parts = self._parts
+        parts, credentials = self._parts, self._parts.ground.protection.credentials
         return {
+            **({"certificate_expiry_timestamp_seconds": credentials.expires_at} if credentials else {}),
             "dedup_bloom_fill_ratio": parts.filter.fill_ratio,
             "network_partition_detected": parts.driver.core.reconciling.is_partition_suspected,
             "fetching": parts.driver.core.fetching,
@@ -152,12 +165,18 @@ class Report:
             "store_operations_put_aside": self._parts.storage.put_aside,
             "digests_refused": core.reconciling.refused,
             "transactions_rejected": core.counters.rejected,
+            "banned_refused": self._parts.bans.refused,
             "chunks_refused": core.swarms.refused,
             **{f"compression_{name}": number for name, number in asdict(self._parts.links.compression).items()},
             **self._parts.discovery.counters(),
             "reachability_checks": self._parts.address.reachability.checks,
             **{f"dial_backs_{outcome}": number for outcome, number in self._parts.address.for_others.answers.items()},
         }
+
+    def _status_of(self, member: Member, is_linked: bool) -> str:
+        if member.peer_id in self._parts.bans:
+            return "banned"
+        return "linked" if is_linked else "lost" if member.lost else "known"
 
     def _view(self, member: Member) -> PeerView:
         record = member.record
@@ -168,7 +187,7 @@ class Report:
             peer_id=record.peer_id,
             name=record.name,
             address=record.endpoints[0].authority if record.endpoints else "",
-            status="linked" if peer else "lost" if member.lost else "known",
+            status=self._status_of(member, peer is not None),
             transport=peer.link.transport if peer else "",
             direction=_direction(peer) if peer else "",
             latency_ms=None if rtt_s is None else round(rtt_s * 1000, 3),
@@ -179,6 +198,7 @@ class Report:
             queued_bytes=peer.queue.waiting_bytes if peer else 0,
             link_age_s=round(time.monotonic() - peer.since_s, 1) if peer else None,
             rungs=self._parts.links.rungs(record.peer_id),
+            addresses=tuple(str(endpoint) for endpoint in record.endpoints),
         )
 
 
