@@ -92,7 +92,7 @@ def test_nobody_is_led_elsewhere_after_the_login(visitor, elsewhere):
 def test_the_token_opens_the_door(visitor, node):
     assert log_in(visitor, f" {TOKEN}\n").status_code == 303
     assert is_in(visitor)
-    assert [(entry.action, entry.outcome) for entry in node.audited] == [("login", "logged in")]
+    assert [(entry.action, entry.outcome) for entry in node.audited] == [("page.login", "logged in")]
 
 
 @pytest.mark.parametrize("secret", ["", "wrong", TOKEN[:-1], "pässword"])

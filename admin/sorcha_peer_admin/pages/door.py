@@ -59,7 +59,7 @@ class DoorPages:
         if not once and not self._gate.keys.open_with(request.form.get("secret", "")):
             return self._wrong(address, "That is neither the token nor the password of this node.")
         self._gate.attempts.succeeded(address)
-        self._node.record(f"admin page from {address}", "login", "", "logged in")
+        self._node.record(f"admin page from {address}", "page.login", "", "logged in")
         response = redirect(_next(), 303)
         self._gate.log_in(response)
         return response
@@ -74,7 +74,7 @@ class DoorPages:
         worth_noting = self._gate.attempts.failed(address)
         log.warning("a login from %s failed: wrong token or password", address)
         if worth_noting:
-            self._node.record(f"admin page from {address}", "login", "", "failed: wrong token or password")
+            self._node.record(f"admin page from {address}", "page.login", "", "failed: wrong token or password")
         return self._form(sentence, 401)
 
     def _too_many(self, wait_s: float) -> Response:
