@@ -132,9 +132,19 @@ class Listener:
 
     def _serve(self) -> None:
         while not self._ended:
+            self._make_room()
             wasyncore.poll(_POLL_S, self._server._map)
         self._close_channels()
         self._server.close()
+
+    def _make_room(self) -> None:
+        """Part with those who ask nothing, the longest silent first, before there are so many that nobody else gets in."""
+        channels, most = self._server.active_channels, self._server.adj.connection_limit
+        if len(channels) < most * 3 // 4:
+            return
+        idle = sorted((it for it in channels.values() if not it.requests), key=lambda it: it.last_activity)
+        for channel in idle[: len(channels) - most // 2]:
+            channel.handle_close()
 
     def _in_loop(self, act: Callable[[], None]) -> None:
         # Sockets are closed by the greenlet that selects on them: a closed one in its list would be an error.

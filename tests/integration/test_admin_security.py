@@ -220,7 +220,7 @@ def test_every_page_is_safe_with_a_hostile_peer(visitor, nodes, hostile_hash):
         assert contents.inline == [], path
         assert all(loaded.startswith(("/admin/static/", "data:")) for loaded in contents.loads), path
         assert "<script>alert" not in answer.text
-        assert "49" not in re.findall(r"<b>(.*?)</b>", answer.text)
+        assert HOSTILE_REGISTER not in answer.text
         seen += contents.text
     assert HOSTILE_NAME in seen, "no page shows the name of the peer"
 
@@ -243,7 +243,7 @@ def test_every_answer_tells_browsers_what_not_to_do(visitor, nodes, hostile_hash
         assert headers["X-Frame-Options"] == "DENY"
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["Cache-Control"] == "no-store"
-        assert "Server" not in headers
+        assert not {"Server", "Access-Control-Allow-Origin"} & set(headers)
 
 
 def test_a_hostile_payload_is_a_download_and_nothing_else(visitor, hostile_hash):
@@ -273,7 +273,11 @@ def test_what_is_said_about_a_payload_adds_no_header(node, visitor, text):
 
 def test_who_guesses_has_to_wait_and_gets_in_later(nodes):
     guesser = Visitor(nodes[1])
-    answers = [guesser.log_in("wrong") for _ in range(8)]
+    answers = []
+    for number in range(8):
+        # Nobody is in front of this node, so nobody's word counts about where a guess comes from.
+        guesser.headers["X-Forwarded-For"] = f"192.0.2.{number}"
+        answers.append(guesser.log_in("wrong"))
     while_waiting = guesser.log_in()
 
     assert [answer.status_code for answer in answers[:5]] == [401] * 5
@@ -319,16 +323,19 @@ def test_names_of_this_machine_are_answered(visitor, node, host):
     assert Visitor(node).get("/admin/", headers=headers).status_code == 200
 
 
-def test_slow_clients_hold_nobody_up(node, visitor):
+@pytest.mark.parametrize("clients", [50, 400])
+def test_slow_clients_hold_nobody_up(node, visitor, clients):
     host, _, port = node.admin.rpartition(":")
-    slow = [socket.create_connection((host, int(port)), timeout=10) for _ in range(100)]
+    slow = []
     try:
-        for number, connection in enumerate(slow):
+        for number in range(clients):
+            slow.append(connection := socket.create_connection((host, int(port)), timeout=10))
             head = b"POST /admin/login HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
             connection.sendall(head + (b"\r\nsecret=" if number % 2 else b""))
 
         begun_s = time.monotonic()
-        statuses = [visitor.get(path).status_code for path in ("/admin/", "/healthz", f"{API}/status")]
+        statuses = [Visitor(node).get("/healthz").status_code]
+        statuses += [visitor.get(path).status_code for path in ("/admin/", f"{API}/status")]
         took_s = time.monotonic() - begun_s
     finally:
         for connection in slow:
