@@ -117,10 +117,11 @@ def test_a_network_has_formed_when_all_are_linked_to_all_or_each_to_half_of_what
 
 
 def test_the_pages_of_every_node_are_named_until_somebody_ends_it(capsys, monkeypatch):
-    def interrupted(event):
-        raise KeyboardInterrupt
+    class Interrupted:
+        def wait(self):
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr("gevent.event.Event.wait", interrupted)
+    monkeypatch.setattr("gevent.event.Event", Interrupted)
     nodes = [
         SimpleNamespace(number=number, client=SimpleNamespace(login_link=lambda url=f"http://n{number}/": {"url": url}))
         for number in (1, 2)
