@@ -30,6 +30,7 @@ COUNTERS: Mapping[str, str] = {
     "digests_refused": "Comparisons of peers that were not what they should be.",
     "banned_refused": "Times a banned peer, or a dial to one, was turned away.",
     "transactions_rejected": "Transactions that did not verify.",
+    "banned_refused": "Handshakes that ended because the peer is banned.",
     "chunks_refused": "Chunks that were not what the origin signed.",
     "compression_sent_plain_bytes": "Batches that were sent compressed, before.",
     "compression_sent_bytes": "The same as they were sent.",
