@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class PeersPages:
-    """``/peers``, its table alone, the same as a file, and ``/peers/<id>``."""
+    """``/peers``, its table alone, the same as a file, ``/peers/<id>``, and what changes of that."""
 
     def __init__(self, node: NodeApi) -> None:
         self._node = node
@@ -32,6 +32,7 @@ class PeersPages:
         routes.add_url_rule("/peers/table", view_func=self.table)
         routes.add_url_rule("/peers.csv", view_func=self.csv)
         routes.add_url_rule("/peers/<peer_id>", view_func=self.peer)
+        routes.add_url_rule("/peers/<peer_id>/facts", view_func=self.facts)
         return routes
 
     def page(self) -> str:
@@ -51,21 +52,27 @@ class PeersPages:
 
     def peer(self, peer_id: str) -> str:
         """All that is known of one peer, also of one of which only a ban is."""
+        found = self._peer(peer_id)
+        if not found["peer"] and not found["ban"]:
+            raise NotFound("There is no such peer. This node never heard of it, or has forgotten it.")
+        return render_page("peer.html", section="peers", **found)
+
+    def facts(self, peer_id: str) -> str:
+        """What changes of that while it is looked at; that it is forgotten, too."""
+        return render_template("peer_facts.html", **self._peer(peer_id))
+
+    def _peer(self, peer_id: str) -> dict[str, Any]:
         known = known_id(peer_id)
         peer = peer_of(self._node, known)
         ban = next((ban for ban in self._node.bans() if ban.peer_id == known), None)
-        if peer is None and ban is None:
-            raise NotFound("There is no such peer. This node never heard of it, or has forgotten it.")
         name = peer.name if peer else ban.name if ban else ""
-        return render_page(
-            "peer.html",
-            section="peers",
-            title=name or short_text(known),
-            peer_id=known,
-            peer=peer,
-            ban=ban,
-            events=events_of(self._node, known, peer),
-        )
+        return {
+            "title": name or short_text(known),
+            "peer_id": known,
+            "peer": peer,
+            "ban": ban,
+            "events": events_of(self._node, known, peer),
+        }
 
     def _values(self) -> dict[str, Any]:
         query = PeerQuery.of(request.args)
