@@ -254,3 +254,20 @@ def test_every_time_is_on_the_axis_in_its_order(times):
     assert places == sorted(places)
     assert all(0 <= x <= 100 for x in [*places, *(tick.x for tick in axis.ticks)])
     assert len(axis.ticks) <= 13
+
+
+@pytest.mark.parametrize(
+    ("told", "summary"),
+    [
+        (
+            trace([CopyView(BEN, "ben", 0, "push", 0.0)]),
+            "1 copy received, verified after 0.50 ms, stored after 2.00 ms, passed on 0 times.",
+        ),
+        (
+            trace([], [PassedView(BEN, "ben", "push", 0.0)], hops=0, stored_after_ms=None),
+            "Submitted here, not stored yet, passed on 1 time.",
+        ),
+    ],
+)
+def test_a_trace_has_a_sentence_for_those_who_do_not_see_the_picture(names: Names, told, summary):
+    assert journey_of(told, names).picture.summary == summary

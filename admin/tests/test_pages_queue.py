@@ -107,14 +107,14 @@ def test_a_retried_dead_letter_waits_again_and_that_is_said_and_written_down(bro
     assert answer.location == DEAD
     assert "was offered again" in browser.get(DEAD).text
     assert full.rows[1].state == QueueState.RETRY
-    assert full.audited[-1][2:5] == ("admin page from 127.0.0.1", "dead_letter.retry", hex_of(2))
+    assert full.audited[-1][2:5] == ("admin page from 127.0.0.1", "dead-letter.retry", hex_of(2))
 
 
 def test_a_dropped_dead_letter_is_gone(browser, full):
     browser.act(f"{DEAD}/{hex_of(4)}/drop")
 
     assert [found.row_id for found in full.dead_letters(0, 10)] == [2, 6]
-    assert full.audited[-1].action == "dead_letter.drop"
+    assert full.audited[-1].action == "dead-letter.drop"
 
 
 def test_all_are_retried_or_dropped_at_once(browser, full):

@@ -157,10 +157,18 @@ def _brief(label: str) -> str:
 
 
 def _summary(trace: TraceView) -> str:
+    came = [] if trace.hops else ["submitted here"]
+    if trace.hops or trace.copies_received:
+        came.append(_counted(trace.copies_received, "copy received", "copies received"))
+    if trace.hops:
+        came.append(f"verified after {ms_text(trace.verified_after_ms)}")
     stored = "not stored yet" if trace.stored_after_ms is None else f"stored after {ms_text(trace.stored_after_ms)}"
-    copies = f"{trace.copies_received} {'copy' if trace.copies_received == 1 else 'copies'} received"
-    passed = len(trace.passed_on) + trace.further_passed_on
-    return f"{copies}, verified after {ms_text(trace.verified_after_ms)}, {stored}, passed on {passed} times."
+    passed = _counted(len(trace.passed_on) + trace.further_passed_on, "time", "times")
+    return f"{', '.join([*came, stored])}, passed on {passed}.".capitalize()
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _times_ms(trace: TraceView) -> list[float]:

@@ -143,7 +143,7 @@ class QueuePages:
             return f"the transaction {tx_hash.hex()[:8]} was {did}" if tx_hash else f"{_number(number)} {did}"
 
         return carry_out(
-            self._node, f"dead_letter.{action}", target, count, local_path(request.form.get("back", "")) or DEAD_LETTERS
+            self._node, f"dead-letter.{action}", target, count, local_path(request.form.get("back", "")) or DEAD_LETTERS
         )
 
     def _queue(self) -> dict[str, Any]:

@@ -3,12 +3,15 @@
 import { onLive, refill } from "./app.js";
 
 const LEAST_PAUSE_MS = 500;
+const LONG_PAUSE_MS = 2000;
+const MOST_FRESH = 10;
 const part = document.getElementById("rows");
 const pause = document.getElementById("pause");
 const gap = document.getElementById("gap");
 let last = Number(part.dataset.last);  // the newest that is known of
 let shown = last;                      // the newest that was asked for
 let asked = 0;
+let pauseMs = LEAST_PAUSE_MS;
 let timer = null;
 let paused = false;
 
@@ -16,7 +19,7 @@ function heardOf(newest) {
   if (newest > last) last = newest;
   if (last === shown) return;
   if (paused) sayWaiting();
-  else timer ??= setTimeout(show, Math.max(0, asked + LEAST_PAUSE_MS - Date.now()));
+  else timer ??= setTimeout(show, Math.max(0, asked + pauseMs - Date.now()));
 }
 
 async function show() {
@@ -25,10 +28,11 @@ async function show() {
   await refill(part);
   timer = null;
   asked = Date.now();
-  // A list that somebody is in the middle of stays as it is, and is asked for with the next message.
-  if (newestRow() === before && part.contains(document.activeElement)) return;
   shown = newest;
-  for (const row of part.querySelectorAll("[data-mark]")) row.classList.toggle("fresh", Number(row.dataset.mark) > before);
+  const fresh = [...part.querySelectorAll("[data-mark]")].filter((row) => Number(row.dataset.mark) > before);
+  // A whole page of new rows needs no pointing at, and time to draw.
+  pauseMs = fresh.length > MOST_FRESH ? LONG_PAUSE_MS : LEAST_PAUSE_MS;
+  if (fresh.length <= MOST_FRESH) for (const row of fresh) row.classList.add("fresh");
 }
 
 const newestRow = () => Number(part.querySelector("[data-mark]")?.dataset.mark ?? 0);
@@ -69,7 +73,7 @@ function followEvents() {
 function sayGap(event) {
   gap.textContent = `${event.sentence[0].toUpperCase()}${event.sentence.slice(1)}.`;
   gap.hidden = false;
-  last = shown = 0;  // numbers may begin anew
+  last = shown = -1;  // numbers may begin anew
 }
 
 if (part.dataset.rows) {
@@ -77,5 +81,8 @@ if (part.dataset.rows) {
   pause.hidden = false;
   pause.addEventListener("click", () => setPaused(!paused));
   if (part.dataset.follow === "events") followEvents();
-  else onLive((message) => heardOf(message.last_seq));
+  else onLive((message) => {
+    if (message.last_seq < last) last = shown = -1;  // another log: its numbers begin anew
+    heardOf(message.last_seq);
+  });
 }
