@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _POLL_S = 1.0
 _PAUSE_S = 0.01
 _SPARE_THREADS = 8
+_MAPPED = "::ffff:"
 _PROXY_HEADERS = frozenset({"x-forwarded-for", "x-forwarded-proto"})
 """Who asks, and whether by https. The name under which the node was asked stands in ``Host``, which proxies pass on."""
 
@@ -66,6 +67,10 @@ class _ErrorTask(ErrorTask):
 class _Channel(HTTPChannel):
     parser_class = _Parser
     error_task_class = _ErrorTask
+
+    def __init__(self, server: Any, sock: Any, addr: Any, *others: Any, **options: Any) -> None:
+        # A socket for both families shows IPv4 clients as a kind of IPv6 address, by which nobody knows them.
+        super().__init__(server, sock, (addr[0].removeprefix(_MAPPED), *addr[1:]), *others, **options)
 
 
 def _trust_in(proxy: str) -> dict[str, Any]:

@@ -119,6 +119,15 @@ def test_what_changes_of_a_peer_is_what_its_page_has(browser):
     assert facts.strip() in page
 
 
+def test_a_peer_that_is_forgotten_while_it_is_looked_at_is_said_to_be(browser, node: FakeNode):
+    node.remove_peer(BEN)
+
+    answer = browser.get(f"/admin/peers/{BEN}/facts")
+
+    assert answer.status_code == 200
+    assert "This node has forgotten the peer." in text_of(answer.text)
+
+
 def test_a_peer_that_is_not_linked_is_not_said_to_be(browser, node: FakeNode):
     node.known_peers = [unlinked(1, address="", addresses=(), rungs=(), last_seen_at=0)]
 
@@ -241,8 +250,8 @@ def test_a_ban_is_lifted_after_a_question(browser, node: FakeNode):
 
 ACTIONS = ["/peers/add", *(f"/peers/{BEN}/{action}" for action in ("ping", "remove", "ban", "unban")), "/security/bans"]
 PAGES = [
-    "/peers", "/peers/table", "/peers.csv", f"/peers/{BEN}", f"/peers/{BEN}/facts", f"/peers/{BEN}/ban", "/topology", "/topology/table", "/security",
-    "/plugins", "/configuration",
+    "/peers", "/peers/table", "/peers.csv", f"/peers/{BEN}", f"/peers/{BEN}/facts", f"/peers/{BEN}/ban", "/topology",
+    "/topology/table", "/security", "/plugins", "/configuration",
 ]  # fmt: skip
 
 

@@ -22,6 +22,7 @@ GAUGES: Mapping[str, str] = {
 
 COUNTERS: Mapping[str, str] = {
     "gossip_rounds": "Times that gathered announcements went out.",
+    "banned_refused": "Times a banned peer, or a dial to one, was turned away.",
     "dead_letters": "Submissions that were given up.",
     "receipts": "Receipts of peers for own submissions.",
     "sync_recovered": "Transactions that pushes and announcements had missed, and sync brought.",

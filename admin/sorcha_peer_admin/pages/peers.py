@@ -52,18 +52,19 @@ class PeersPages:
 
     def peer(self, peer_id: str) -> str:
         """All that is known of one peer, also of one of which only a ban is."""
-        return render_page("peer.html", section="peers", **self._peer(peer_id))
+        found = self._peer(peer_id)
+        if not found["peer"] and not found["ban"]:
+            raise NotFound("There is no such peer. This node never heard of it, or has forgotten it.")
+        return render_page("peer.html", section="peers", **found)
 
     def facts(self, peer_id: str) -> str:
-        """What changes of that while it is looked at."""
+        """What changes of that while it is looked at; that it is forgotten, too."""
         return render_template("peer_facts.html", **self._peer(peer_id))
 
     def _peer(self, peer_id: str) -> dict[str, Any]:
         known = known_id(peer_id)
         peer = peer_of(self._node, known)
         ban = next((ban for ban in self._node.bans() if ban.peer_id == known), None)
-        if peer is None and ban is None:
-            raise NotFound("There is no such peer. This node never heard of it, or has forgotten it.")
         name = peer.name if peer else ban.name if ban else ""
         return {
             "title": name or short_text(known),
