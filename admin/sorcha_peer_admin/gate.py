@@ -98,16 +98,16 @@ class Gate:
 
     def log_in(self, response: Response) -> None:
         """Begin a session, under an id of its own, and tell the browser."""
-        self.log_out_of_table()
+        self._forget_session()
         session = self.sessions.begin(self.keys.mark)
         response.set_cookie(self.cookie, session.session_id, path="/", httponly=True, secure=request.is_secure, samesite="Strict")
 
     def log_out(self, response: Response) -> None:
         """End the session of this request."""
-        self.log_out_of_table()
+        self._forget_session()
         response.delete_cookie(self.cookie, path="/", httponly=True, secure=request.is_secure, samesite="Strict")
 
-    def log_out_of_table(self) -> None:
+    def _forget_session(self) -> None:
         """Forget the session of this request here."""
         self.sessions.end(request.cookies.get(self.cookie, ""))
 

@@ -267,6 +267,16 @@ def test_the_content_type_that_is_typed_goes_before_that_of_the_file(browser, no
     assert node.calls[0][0].content_type == "text/csv"
 
 
+def test_a_file_that_is_too_large_is_refused_with_its_size(browser, node):
+    file = (io.BytesIO(bytes(1_000_000)), "a.bin", "image/png")
+
+    answer = browser.post("/admin/submit", data={"csrf_token": browser.csrf, "file": file})
+
+    assert answer.status_code == 413
+    assert "the transaction has 1000000 bytes; at most 1000 are allowed" in answer.text
+    assert node.calls == []
+
+
 def test_what_is_known_already_says_so(browser, node):
     browser.act("/admin/submit", text="a")
 

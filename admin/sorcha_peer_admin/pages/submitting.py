@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from io import SEEK_END
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, make_response, request
 
 from sorcha_peer_admin.errors import status_of
 from sorcha_peer_admin.pages.frame import actor, done, render_page
-from sorcha_peer_core.errors import PeerError
+from sorcha_peer_core.errors import PayloadTooLarge, PeerError
 from sorcha_peer_core.model.transaction import DEFAULT_CONTENT_TYPE, submission_of
 
 if TYPE_CHECKING:
@@ -84,8 +85,12 @@ class SubmitPage:
 
 
 def _bytes_of(file: FileStorage, most: int) -> bytes:
-    # One byte more than is allowed is enough to say that it is too large.
-    return file.stream.read(most + 1)
+    size = file.stream.seek(0, SEEK_END)
+    if size > most:
+        # Said before it is read: it lies on the disk until here.
+        raise PayloadTooLarge(f"the transaction has {size} bytes; at most {most} are allowed")
+    file.stream.seek(0)
+    return file.stream.read()
 
 
 def _typed() -> bytes:
