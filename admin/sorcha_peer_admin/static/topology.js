@@ -71,16 +71,21 @@ function draw() {
     container: box, elements: elements(), style: style(), layout: { name: "preset", padding: 28 },
     minZoom: .15, maxZoom: 3, autoungrabify: true, boxSelectionEnabled: false,
   });
-  picture.fit(undefined, 28);
-  // Neither huge, with three peers, nor so small that no name can be read, on a phone: Whole shows all of them.
-  if (picture.zoom() > 1.4) closeTo(1.4);
-  if (picture.zoom() < .6) closeTo(.6);
+  place();
+  picture.on("resize", place);
   // A page that is scrolled must not stop at the picture: the wheel turns it only together with Ctrl, fingers with two.
   picture.userZoomingEnabled(false);
   box.addEventListener("wheel", (event) => picture.userZoomingEnabled(event.ctrlKey), { capture: true });
   picture.on("tap", "node", (event) => { if (event.target.id() !== HERE) location.href = `/admin/peers/${event.target.id()}`; });
   picture.on("mouseover", "node", (event) => point(event.target));
   picture.on("mouseout", "node", (event) => { unpoint(event.target); });
+}
+
+function place() {
+  picture.fit(undefined, 28);
+  // Neither huge, with three peers, nor so small that no name can be read, on a phone: Whole shows all of them.
+  if (picture.zoom() > 1.4) closeTo(1.4);
+  if (picture.zoom() < .6) closeTo(.6);
 }
 
 function closeTo(zoom) {
