@@ -84,6 +84,8 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         scheme_wanted = [{"name": "prefers-color-scheme", "value": scheme}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme_wanted})
+        # What a page draws itself hears of it a frame or two later.
+        self.driver.execute_async_script("setTimeout(arguments[0], 150)")
 
     def picture(self, path: Path) -> None:
         """The whole page, also what lies below the window."""

@@ -163,6 +163,18 @@ def test_the_cookie_is_not_for_scripts_nor_for_other_sites(stranger):
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
 
 
+def test_a_login_link_is_made_by_who_has_the_token_and_opens_once(node, stranger):
+    bearer = {"Authorization": f"Bearer {token_of(node)}"}
+    made = stranger.post(f"{API}/login-links", headers=bearer)
+    path, _, once = made.json()["url"].removeprefix(stranger.origin).partition("?once=")
+
+    assert stranger.post(f"{API}/login-links").status_code == 401
+    assert (made.status_code, path, len(once) >= 32) == (201, "/admin/login", True)
+    # What only looks at a link, as mail programs and chats do, does not use it up.
+    assert [Visitor(node).get(f"{path}?once={once}").status_code for _ in range(2)] == [200, 200]
+    assert [Visitor(node).post(path, data={"once": key}).status_code for key in (once, once, once[:-1])] == [303, 401, 401]
+
+
 @pytest.mark.parametrize("wanted", [
     "http://evil.example/", "//evil.example/", "/\\evil.example", "https:evil.example", "/admin/\\..\\..//evil.example",
     "javascript:alert(1)", "/admin//evil.example", "/admin/../../evil", "/admin/\r\nSet-Cookie: a=b", " /admin/",
