@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from sorcha_peer_admin.events import KINDS
 from sorcha_peer_admin.parameters import MAX_ROW_ID
 
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the payload, in hex"}
@@ -270,7 +271,7 @@ _PATHS: dict[str, Any] = {
             "audit": _list(_ref("AuditEntry")),
             "next_before": {"type": ["integer", "null"], "description": "where the next page begins; null: there is none"},
         }))}, 400, 503, parameters=[
-            _query("before", {"type": "integer", "minimum": 1}, "entries with a smaller id; the newest without it"),
+            _query("before", _ROW_ID | {"minimum": 1}, "entries with a smaller id; the newest without it"),
             _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "most entries of a page"),
         ])},
     "/manage/v1/events": {"get": _operation("What happened in the node, a page of it or for ever",
@@ -283,10 +284,11 @@ _PATHS: dict[str, Any] = {
                 "gap": {"type": "boolean", "description": "events behind `after` are gone"},
             })) | _content("text/event-stream", _TEXT)}},
         400, 503, parameters=[
-            _query("after", _COUNT, "events with a greater id; 0: all that are kept"),
+            _query("after", _ROW_ID, "events with a greater id; 0: all that are kept"),
             _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "most events of a page"),
             _query("level", {"type": "string", "enum": ["debug", "info", "warning"]}, "of this level, and graver"),
-            _query("kind", _TEXT, "only these, with commas between"),
+            _query("kind", _list({"type": "string", "enum": list(KINDS)}), "only these, with commas between")
+            | {"style": "form", "explode": False},
             _query("follow", {"type": "string", "enum": ["0", "1"]}, "1: the stream goes on, `limit` means nothing"),
             {"name": "Last-Event-ID", "in": "header", "required": False, "schema": _COUNT,
              "description": "with `follow`: counts instead of `after`"},
@@ -298,7 +300,7 @@ _PATHS: dict[str, Any] = {
             "received_bytes": _list(_COUNT), "transactions": _list(_COUNT),
             "queue": _list(_COUNT) | {"description": "submissions that wait, then"},
             "latency_ms": _list(_NULLABLE_NUMBER) | {"description": "mean of what arrived since the sample before, or null"},
-        }))}, 400, parameters=[_query("after", _COUNT, "samples taken later than this")])},
+        }))}, 400, parameters=[_query("after", _ROW_ID, "samples taken later than this")])},
     "/manage/v1/config": {"get": _operation("Every setting, its value and where that comes from",
         {"200": _answer("All of them; secrets are `***`.", _object({"settings": _list(_ref("Setting"))}))})},
     "/manage/v1/login-links": {"post": _operation("Make a link that logs a browser in to the pages",
