@@ -29,7 +29,6 @@ COUNTERS: Mapping[str, str] = {
     "pruned_bytes": "Payloads that retention took away.",
     "store_operations_put_aside": "Transactions that the store does not take, however often it is tried.",
     "digests_refused": "Comparisons of peers that were not what they should be.",
-    "banned_refused": "Handshakes of banned peers that were refused.",
     "transactions_rejected": "Transactions that did not verify.",
     "chunks_refused": "Chunks that were not what the origin signed.",
     "compression_sent_plain_bytes": "Batches that were sent compressed, before.",
