@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from sorcha_peer_core.model.peer import Endpoint, RungView
     from sorcha_peer_core.model.transaction import LogEntry, QueueRow, Submission
 
+COMMANDS_AGENT = "sorcha-peer-commands"
+"""What the command line calls itself over the management API. What it submits is in the audit: a person does that."""
+
 
 class Service(Protocol):
     """Something that runs beside the node, such as the management API (hook ``peer_services``)."""
