@@ -53,6 +53,7 @@ def test_peers_are_listed_with_their_links(client):
             {"transport": "grpcstream", "breaker": "closed", "last_error": "", "last_error_age_s": None},
             {"transport": "rest", "breaker": "half-open", "last_error": "nobody listens there", "last_error_age_s": 301.2},
         ],
+        "addresses": ["grpc://192.0.2.8:5001", "rest://192.0.2.8:5002"],
     }  # fmt: skip
     assert (known["status"], known["latency_ms"], known["link_age_s"]) == ("known", None, None)
 

@@ -17,7 +17,7 @@ class CoreConfig:
     max_transaction_bytes: int = 10_485_760
     chunk_bytes: int = 32 * 1024  #: small enough that a probe behind it waits little, large enough to cost little
     chunk_window: int = 16  #: chunks asked for at once where there is no list: 512 KiB covers 40 ms at 100 Mbit/s
-    chunks_per_source: int = 2  #: chunks asked of one neighbour at once where several are asked: more only queue there
+    chunks_per_source: int = 2  #: chunks asked of one neighbour at once, of all payloads: more only queue there
     lists_per_source: int = 8  #: lists of chunks asked of one neighbour at once
     have_after_s: float = 0.02  #: how long news of chunks gather before the neighbours are told
     swarm_check_s: float = 0.25  #: how often overdue chunks are looked for

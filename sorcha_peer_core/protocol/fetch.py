@@ -134,7 +134,7 @@ class Fetcher:
                     continue
                 wanted = self._wanted[item.hash] = _Wanted()
                 wanted.announcers[peer] = item.size
-                wait_s = 0.0 if at_once else self._pull_wait_s(item.size) * self._patience.push * (1.0 - self.pulled)
+                wait_s = 0.0 if at_once else self._pull_wait_s(item.size) * self._patience.push.value * (1.0 - self.pulled)
                 if wait_s == 0.0:
                     self._make_ready(item.hash, wanted)
                 else:
@@ -215,7 +215,7 @@ class Fetcher:
             wanted.announcers[late] = wanted.announcers.pop(late)
             wanted.fruitless += 1
             wanted.lates += 1
-            self._patience.unanswered()
+            self._patience.answer.unanswered()
         if wanted.fruitless >= self._config.fetch_rounds * len(wanted.announcers):
             self._host.emit(FetchFailed(timer.hash, len(wanted.announcers)))
             self._drop(timer.hash)
@@ -279,7 +279,7 @@ class Fetcher:
     def _await_answer(self, tx_hash: TxHash, wanted: _Wanted) -> None:
         wanted.attempt += 1
         rounds = wanted.lates // len(wanted.announcers)
-        timeout_s = min(self._timeout_s(wanted) * self._patience.answer * (1 + rounds), self._config.fetch_timeout_max_s)
+        timeout_s = min(self._timeout_s(wanted) * self._patience.answer.value * (1 + rounds), self._config.fetch_timeout_max_s)
         self._host.set_timer(timeout_s * (1.0 + 0.25 * self._rng.random()), FetchDue(tx_hash, wanted.attempt))
 
     def _timeout_s(self, wanted: _Wanted) -> float:

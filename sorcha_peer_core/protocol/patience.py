@@ -12,34 +12,53 @@ _GROWS_UNANSWERED = 1.05
 _MOST = 200.0
 
 
+class Factor:
+    """By how much to wait longer, 1 to 200.
+
+    >>> factor = Factor()
+    >>> factor.came(late=True)
+    >>> factor.came(late=True)
+    >>> factor.came(late=False)
+    >>> factor.value
+    1.53125
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 1.0
+
+    def came(self, *, late: bool) -> None:
+        """Something was worth waiting for: it came, ``late`` if others were asked for it meanwhile."""
+        self.value = min(max(self.value * (_GROWS if late else _SHRINKS), 1.0), _MOST)
+
+    def unanswered(self) -> None:
+        """It did not come in time, and may never."""
+        self.value = min(self.value * _GROWS_UNANSWERED, _MOST)
+
+
 class Patience:
     """Two factors, 1 where everybody is quick. Without them a late network asks for what is on its way, and is later still.
 
     >>> patience = Patience()
     >>> patience.came(7, asked_before=(3,)), patience.came(3, asked_before=(3, 5))
     (False, True)
-    >>> patience.push, patience.answer
+    >>> patience.push.value, patience.answer.value
     (1.225, 1.25)
     """
 
     __slots__ = ("answer", "push")
 
     def __init__(self) -> None:
-        self.push = 1.0
+        self.push = Factor()
         """For the push of what was announced."""
-        self.answer = 1.0
+        self.answer = Factor()
         """For what was asked for, before somebody else is asked."""
-
-    def unanswered(self) -> None:
-        """Somebody did not answer in time."""
-        self.answer = min(self.answer * _GROWS_UNANSWERED, _MOST)
 
     def came(self, peer: int, asked_before: Sequence[int]) -> bool:
         """``peer`` brought what these were asked for, the last one last; returns whether it is one of them."""
-        if peer not in asked_before:
-            self.push = min(self.push * _GROWS, _MOST)
-            return False
-        self.push = max(self.push * _SHRINKS, 1.0)
-        factor = _SHRINKS if peer == asked_before[-1] else _GROWS
-        self.answer = min(max(self.answer * factor, 1.0), _MOST)
-        return True
+        was_asked = peer in asked_before
+        self.push.came(late=not was_asked)
+        if was_asked:
+            self.answer.came(late=peer != asked_before[-1])
+        return was_asked

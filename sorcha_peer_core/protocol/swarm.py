@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sorcha_peer_core.model.chunks import MOST_CHUNKS
 from sorcha_peer_core.model.messages import Chunk, ChunkList, Push
+from sorcha_peer_core.protocol.patience import Factor
 from sorcha_peer_core.protocol.pieces import Pieces
 
 if TYPE_CHECKING:
@@ -16,6 +17,20 @@ if TYPE_CHECKING:
 
 _ALL = -1
 """As a bit mask: every chunk there is."""
+
+
+class Neighbour:
+    """A linked peer, over all the swarms it is a source of."""
+
+    __slots__ = ("lists_asked", "offers", "patience")
+
+    def __init__(self) -> None:
+        self.offers = 0
+        """In how many swarms it is a source."""
+        self.lists_asked = 0
+        """Lists that it was asked for and has not sent."""
+        self.patience = Factor()
+        """For its chunks: its line may be busy with others."""
 
 
 class Source:
@@ -132,6 +147,12 @@ class Swarm:
         if index is not None:
             source.asked[index] = by
         return index
+
+    def asked_by(self, peer: int, chunk: Chunk) -> float | None:
+        """By when ``peer`` should have sent this chunk; None: it was not asked for it."""
+        source, pieces = self.sources.get(peer), self.pieces
+        index = pieces.index_of(chunk.offset) if pieces is not None else None
+        return source.asked.get(index) if source is not None and index is not None else None
 
     def take(self, peer: int, chunk: Chunk) -> bool | None:
         """Take a chunk. True: it is good. False: it is not what the list says. None: nobody needs it."""

@@ -10,7 +10,7 @@ from sorcha_peer_core.model.chunks import is_sound
 from sorcha_peer_core.model.events import FetchFailed
 from sorcha_peer_core.model.transaction import Transaction
 from sorcha_peer_core.protocol.host import Host, Priority
-from sorcha_peer_core.protocol.swarm import Swarm
+from sorcha_peer_core.protocol.swarm import Neighbour, Swarm
 
 if TYPE_CHECKING:
     from random import Random
@@ -40,9 +40,7 @@ class Swarms:
         self._rtt_s = rtt_s
         self._gave_up = gave_up
         self._swarms: dict[TxHash, Swarm] = {}
-        self._offers: dict[int, int] = {}
-        """Linked peers, and in how many of the swarms each is a source."""
-        self._lists_asked: dict[int, int] = {}
+        self._neighbours: dict[int, Neighbour] = {}
         self._false_roots: dict[bytes, None] = {}
         """Of lists under which no whole came together."""
         self._is_watching = False
@@ -59,7 +57,7 @@ class Swarms:
 
     def link_up(self, peer: int) -> None:
         """``peer`` can be asked, and is told which chunks are here."""
-        self._offers[peer] = self._lists_asked[peer] = 0
+        self._neighbours[peer] = Neighbour()
         for swarm in self._swarms.values():
             held = swarm.pieces.held if swarm.trusted and swarm.pieces is not None else ()
             if held:
@@ -67,8 +65,7 @@ class Swarms:
 
     def link_down(self, peer: int, now: float) -> None:
         """``peer`` can no longer be asked."""
-        del self._offers[peer]
-        del self._lists_asked[peer]
+        del self._neighbours[peer]
         for swarm in list(self._swarms.values()):
             if peer in swarm.sources:
                 self._lose(swarm, peer, now)
@@ -79,9 +76,9 @@ class Swarms:
         """``peer`` has these chunks of a large transaction, or all of it (None)."""
         swarm = self._swarms.get(item.hash)
         if swarm is None or peer not in swarm.sources:
-            if self._offers[peer] >= self._config.swarm_items:
+            if self._neighbours[peer].offers >= self._config.swarm_items:
                 return
-            self._offers[peer] += 1
+            self._neighbours[peer].offers += 1
         if swarm is None:
             swarm = self._swarms[item.hash] = Swarm(item.hash, now)
         swarm.offered(peer, item.size, chunks)
@@ -135,18 +132,20 @@ class Swarms:
         swarm = self._swarms.get(chunk.hash)
         if swarm is None or swarm.here:
             return None
+        by = swarm.asked_by(peer, chunk)
         good = swarm.take(peer, chunk)
+        if by is not None and peer in self._neighbours:
+            self._neighbours[peer].patience.came(late=now > by)
         if good is None:
             return None
         if not good:
             self._blame(swarm, peer, "a chunk is not the one its list names", now)
             return None
         swarm.progress_at = now
-        if swarm.complete:
-            return swarm
-        self._note(swarm, chunk.offset)
-        self._go_on(swarm, (peer,), now)
-        return None
+        if not swarm.complete:
+            self._note(swarm, chunk.offset)
+        self._ask_more(peer, now)
+        return swarm if swarm.complete else None
 
     def arrived(self, tx_hash: TxHash) -> None:
         """Its bytes are here, from wherever, and go to verification."""
@@ -217,7 +216,7 @@ class Swarms:
             return
         have = m.Have(swarm.hash, swarm.size, tuple(swarm.news))
         swarm.news = []
-        for peer in self._offers:
+        for peer in self._neighbours:
             source = swarm.sources.get(peer)
             if source is None or not source.has_all:
                 self._host.send(peer, have, Priority.LAZY)
@@ -253,13 +252,20 @@ class Swarms:
             for peer in list(peers):
                 self._ask_chunks(swarm, peer, now)
 
+    def _ask_more(self, peer: int, now: float) -> None:
+        """The oldest first: what many get at the same time they can get from each other."""
+        for swarm in list(self._swarms.values()):
+            if peer in swarm.sources and swarm.trusted and not swarm.here:
+                self._ask_chunks(swarm, peer, now)
+
     def _ask_list(self, swarm: Swarm, now: float) -> None:
         if swarm.list_asked is not None or not self._has_room(swarm):
             return
         # Those who were late before come last.
         for peer in sorted(swarm.sources, key=lambda peer: swarm.sources[peer].lates):
-            if self._lists_asked[peer] < self._config.lists_per_source:
-                self._lists_asked[peer] += 1
+            neighbour = self._neighbours[peer]
+            if neighbour.lists_asked < self._config.lists_per_source:
+                neighbour.lists_asked += 1
                 swarm.list_asked = peer
                 swarm.list_by = now + self._patience_s(peer, 0) * (1 + swarm.sources[peer].lates)
                 self._host.send(peer, m.WantChunkList(swarm.hash), Priority.CONTROL)
@@ -270,15 +276,22 @@ class Swarms:
         if source is None or pieces is None or source.refused:
             return
         root, most = pieces.envelope.header.chunk_root, self._config.chunks_per_source
-        if not pieces.is_listed:
+        if pieces.is_listed:
+            waiting = self._waits_for(peer)
+        else:
             swarm.favourite = peer if swarm.favourite is None else swarm.favourite
             root, most = b"", self._config.chunk_window if swarm.favourite == peer else 0
-        while len(source.asked) < most:
-            waiting_bytes = (len(source.asked) + 1) * pieces.chunk_bytes
-            index = swarm.choose(peer, now + self._patience_s(peer, waiting_bytes))
+            waiting = len(source.asked)
+        factor = self._neighbours[peer].patience.value
+        for waiting_chunks in range(waiting + 1, most + 1):
+            index = swarm.choose(peer, now + self._patience_s(peer, waiting_chunks * pieces.chunk_bytes) * factor)
             if index is None:
                 return
             self._host.send(peer, m.WantChunks(swarm.hash, index * pieces.chunk_bytes, 1, root), Priority.CONTROL)
+
+    def _waits_for(self, peer: int) -> int:
+        """Chunks that ``peer`` was asked for and has not sent: more than a few only queue there, behind those of others."""
+        return sum(len(swarm.sources[peer].asked) for swarm in self._swarms.values() if swarm.is_listed and peer in swarm.sources)
 
     def _patience_s(self, peer: int, waiting_bytes: int) -> float:
         rtt_s = self._rtt_s(peer)
@@ -327,8 +340,8 @@ class Swarms:
         if swarm.list_asked == peer:
             self._forget_list(swarm)
         swarm.lost(peer)
-        if peer in self._offers:
-            self._offers[peer] -= 1
+        if peer in self._neighbours:
+            self._neighbours[peer].offers -= 1
         if not swarm.sources and not swarm.here:
             self._drop(swarm)
         else:
@@ -336,8 +349,8 @@ class Swarms:
 
     def _forget_list(self, swarm: Swarm) -> None:
         peer, swarm.list_asked = swarm.list_asked, None
-        if peer is not None and peer in self._lists_asked:
-            self._lists_asked[peer] -= 1
+        if peer is not None and peer in self._neighbours:
+            self._neighbours[peer].lists_asked -= 1
 
     def _drop(self, swarm: Swarm) -> None:
         self._end(swarm)
@@ -347,5 +360,5 @@ class Swarms:
         self._forget_list(swarm)
         del self._swarms[swarm.hash]
         for peer in swarm.sources:
-            if peer in self._offers:
-                self._offers[peer] -= 1
+            if peer in self._neighbours:
+                self._neighbours[peer].offers -= 1

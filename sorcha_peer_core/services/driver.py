@@ -16,6 +16,7 @@ from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.events import Dropped, SyncGap, TransactionRejected
 from sorcha_peer_core.model.transaction import Arrival, Due, Transaction
 from sorcha_peer_core.protocol.host import Priority
+from sorcha_peer_core.services.backlog import Backlog
 from sorcha_peer_core.services.storage import Delivered, Done, GivenUp, KeepCursor, Postponed
 from sorcha_peer_core.wire.codec import encode_frame
 
@@ -31,12 +32,6 @@ if TYPE_CHECKING:
 
 _TURN_ITEMS = 256
 """Work done before other greenlets get a turn: a few milliseconds."""
-_BACKLOG_BYTES = 16 * 1024 * 1024
-"""Received and not yet stored; beyond it the links are not read (back-pressure)."""
-
-
-_FAILING_BACKLOG_BYTES = 128 * 1024 * 1024
-"""The same while the store cannot be written: for some time a node without a disk relays all the same."""
 
 
 class Outlet(Protocol):
@@ -74,11 +69,7 @@ class Driver:
         self._timers: list[tuple[float, int, m.Timer]] = []
         self._order = count()
         self._wake = Signal()
-        self._room = Signal()
-        self._room.set()
-        self._backlog_bytes = 0
-        self._kept_waiting: list[int] = []
-        """Peers of which something is here that there is no room for yet, once for each of their links."""
+        self._backlog = Backlog(lambda: self._storage is not None and bool(self._storage.failure))
         self._outlets: dict[int, Outlet] = {}
         self._dirty: set[int] = set()
         self._last_message: m.Message | None = None
@@ -117,9 +108,8 @@ class Driver:
 
     def received(self, peer: int, messages: Sequence[m.Message], size: int) -> None:
         """Messages of one batch of ``size`` bytes from a linked peer; blocks while too much is waiting."""
-        if not self._room.is_set():
-            self._wait_for_room(peer)
-        self._hold(size)
+        self._backlog.wait_for_room(peer)
+        self._backlog.hold(size)
         self.post(self._on_received, peer, messages, size)
 
     def link_up(self, peer: int, outlet: Outlet, cursor: m.Cursor) -> None:
@@ -169,7 +159,7 @@ class Driver:
                 function(*args)
             now = time.monotonic()
             # Nor must whoever waits because of this node seem silent.
-            for peer in set(self._kept_waiting):
+            for peer in set(self._backlog.kept_waiting):
                 self.core.heard(peer, now)
             while self._timers and self._timers[0][0] <= now:
                 self.core.timer(heapq.heappop(self._timers)[2], now)
@@ -184,7 +174,7 @@ class Driver:
         """End after the current turn and let blocked readers go."""
         self._stopping = True
         self._wake.set()
-        self._room.set()
+        self._backlog.end()
         self.log_grew.set()
 
     @property
@@ -251,7 +241,7 @@ class Driver:
     def verify(self, transaction: Transaction) -> None:
         """Pass to the verifier."""
         assert self._verifier is not None
-        self._hold(len(transaction.payload))
+        self._backlog.hold(len(transaction.payload))
         self._verifier.add(transaction)
 
     def store(self, transaction: Transaction, hops: int, own: bool) -> None:
@@ -260,7 +250,7 @@ class Driver:
         tx_hash = transaction.hash
         received_ms = self._own_queued_ms.pop(tx_hash, None) or time.time() * 1000
         self._filter.add(tx_hash, max(received_ms, transaction.header.created_ms))
-        self._hold(len(transaction.payload))
+        self._backlog.hold(len(transaction.payload))
         self._storage.add(Arrival(transaction, received_ms, hops, own))
 
     def load(self, question: m.Load) -> None:
@@ -317,7 +307,7 @@ class Driver:
                 if outlet is not None:
                     self._aside(outlet.peer_id, message)
             core.receive(peer, message, now)
-        self._release(size)
+        self._backlog.release(size)
 
     def _on_link_up(self, peer: int, outlet: Outlet, cursor: m.Cursor) -> None:
         if not self._outlets:
@@ -347,7 +337,7 @@ class Driver:
         now = time.monotonic()
         for transaction, flaw in zip(transactions, flaws, strict=True):
             self.core.verified(transaction, flaw, now)
-            self._release(len(transaction.payload))
+            self._backlog.release(len(transaction.payload))
 
     def _on_carried_out(self, done: Done) -> None:
         now = time.monotonic()
@@ -357,7 +347,7 @@ class Driver:
         for aside in done.put_aside:
             self.core.not_stored(aside.transaction.hash, now)
         for arrival in (*done.stored, *done.put_aside):
-            self._release(len(arrival.transaction.payload))
+            self._backlog.release(len(arrival.transaction.payload))
         for answer in done.answers:
             self.core.loaded(answer, now)
         if done.stored:
@@ -376,28 +366,6 @@ class Driver:
             if outlet is not None:
                 outlet.wake(apart_s)
         self._dirty.clear()
-
-    def _wait_for_room(self, peer: int) -> None:
-        self._kept_waiting.append(peer)
-        try:
-            while not self._room.is_set() and not self._stopping:
-                self._room.wait()
-        finally:
-            self._kept_waiting.remove(peer)
-
-    def _hold(self, size: int) -> None:
-        self._backlog_bytes += size
-        if self._backlog_bytes > self._most_backlog_bytes:
-            self._room.clear()
-
-    def _release(self, size: int) -> None:
-        self._backlog_bytes -= size
-        if self._backlog_bytes <= self._most_backlog_bytes:
-            self._room.set()
-
-    @property
-    def _most_backlog_bytes(self) -> int:
-        return _FAILING_BACKLOG_BYTES if self._storage is not None and self._storage.failure else _BACKLOG_BYTES
 
 
 _ASIDE = frozenset({m.Peers, m.PeersRequest, m.Goodbye, m.DialBack, m.DialledBack})

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
+from swarm_parts import ANN, ASK_LIST, BOB, CAT, LISTED, OTHER, ROOT, STEP, TX, UNLISTED, Swarming
 
-from sorcha_peer_core.model.chunks import chunk_list
 from sorcha_peer_core.model.events import FetchFailed
-from sorcha_peer_core.model.ids import TxHash
 from sorcha_peer_core.model.messages import (
     Announced,
     Chunk,
@@ -19,64 +16,8 @@ from sorcha_peer_core.model.messages import (
     WantChunkList,
     WantChunks,
 )
-from sorcha_peer_core.protocol.config import CoreConfig
-from sorcha_peer_core.protocol.swarms import Swarms
 from sorcha_peer_core.testing.network_node import make_transaction
 from sorcha_peer_core.testing.recording_host import RecordingHost, Rejected
-
-ANN, BOB, CAT = 1, 2, 3
-STEP = 16_384
-TX = make_transaction(Random(1).randbytes(8 * STEP), chunk_bytes=STEP)
-ROOT = TX.header.chunk_root
-LISTED = ChunkList(TX.hash, TX.header, TX.header_bytes, TX.signature, chunk_list(TX.payload, STEP))
-UNLISTED = LISTED._replace(hashes=b"", header=TX.header._replace(chunk_bytes=0, chunk_root=b""))
-OTHER = make_transaction(b"o" * 8 * STEP, chunk_bytes=STEP)
-ASK_LIST = WantChunkList(TX.hash)
-
-
-class Swarming:
-    """Swarms of a node with three neighbours."""
-
-    def __init__(self, host: RecordingHost, **config) -> None:
-        self.host = host
-        self.given_up: list[TxHash] = []
-        knobs = CoreConfig(chunk_bytes=STEP, **config)
-        self.swarms = Swarms(knobs, host, Random(1), rtt_s=lambda peer: 0.1, gave_up=self.given_up.append)
-        for peer in (ANN, BOB, CAT):
-            self.swarms.link_up(peer)
-
-    def announce(self, *peers: int, tx=TX, now: float = 0.0) -> None:
-        for peer in peers:
-            self.swarms.offered(peer, Announced(tx.hash, len(tx.payload)), None, now)
-
-    def begin(self, *peers: int, envelope: ChunkList = LISTED) -> None:
-        """All announce it, the first one sends the envelope, and that is good."""
-        self.announce(*peers)
-        self.swarms.chunk_list(peers[0], envelope, 0.1)
-        self.verified()
-
-    def verified(self, reason: str | None = None) -> None:
-        waiting, self.host.verifying = self.host.verifying, []
-        for envelope in waiting:
-            self.swarms.envelope_verified(envelope, reason, 0.2)
-
-    def asked(self) -> list[tuple[int, int]]:
-        """Who was asked for which chunk."""
-        sent = self.host.take_sent()
-        return [(peer, message.offset // STEP) for peer, message in sent if isinstance(message, WantChunks)]
-
-    def deliver(self, asked: list[tuple[int, int]], now: float = 0.3) -> None:
-        for peer, index in asked:
-            self.swarms.chunk(peer, Chunk(TX.hash, index * STEP, TX.payload[index * STEP : (index + 1) * STEP]), now)
-
-    def due(self, now: float) -> None:
-        self.host.take_timers(SwarmsDue)
-        self.swarms.due(now)
-
-
-@pytest.fixture
-def swarming(host: RecordingHost) -> Swarming:
-    return Swarming(host)
 
 
 def test_the_list_is_asked_for_first_of_one_neighbour(swarming: Swarming):

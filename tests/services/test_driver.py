@@ -14,6 +14,7 @@ from sorcha_peer_core.model.events import Dropped, TransactionRejected
 from sorcha_peer_core.model.transaction import Due
 from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.protocol.sendqueue import SendQueue
+from sorcha_peer_core.services import backlog
 from sorcha_peer_core.services import driver as module
 from sorcha_peer_core.services.clock import unix_ms
 from sorcha_peer_core.services.driver import Driver
@@ -101,7 +102,7 @@ def test_messages_about_peers_go_aside_with_the_name_of_the_peer(world):
 
 
 def test_too_much_waiting_blocks_the_readers_and_lets_them_go_again(world, monkeypatch):
-    monkeypatch.setattr(module, "_BACKLOG_BYTES", 1000)
+    monkeypatch.setattr(backlog, "_MOST_BYTES", 1000)
     big = sealed(bytes(1500))
     world.core.on_receive = lambda peer, message: world.driver.verify(big)
     world.driver.received(1, [m.Ping(1)], 10)
@@ -122,7 +123,7 @@ def test_too_much_waiting_blocks_the_readers_and_lets_them_go_again(world, monke
 
 def test_whoever_is_kept_waiting_is_not_silent(world, monkeypatch):
     """The store may stand still for longer than it takes to give up a silent link."""
-    monkeypatch.setattr(module, "_BACKLOG_BYTES", 1000)
+    monkeypatch.setattr(backlog, "_MOST_BYTES", 1000)
     world.driver.received(1, [m.Ping(1)], 10)
     let_others_run()
     assert world.core.of("heard") == []
@@ -147,7 +148,7 @@ def test_whoever_is_kept_waiting_is_not_silent(world, monkeypatch):
 
 
 def test_what_is_not_yet_stored_counts_as_waiting(world, monkeypatch):
-    monkeypatch.setattr(module, "_BACKLOG_BYTES", 1000)
+    monkeypatch.setattr(backlog, "_MOST_BYTES", 1000)
     big = sealed(bytes(1500))
     world.driver.post(lambda: world.driver.store(big, 1, False))
     let_others_run()
@@ -162,7 +163,7 @@ def test_what_is_not_yet_stored_counts_as_waiting(world, monkeypatch):
 
 
 def test_stop_lets_blocked_readers_go(world, monkeypatch):
-    monkeypatch.setattr(module, "_BACKLOG_BYTES", 1000)
+    monkeypatch.setattr(backlog, "_MOST_BYTES", 1000)
     world.driver.received(1, [m.Ping(1)], 2000)
     reader = gevent.spawn(world.driver.received, 1, [m.Ping(2)], 10)
 
