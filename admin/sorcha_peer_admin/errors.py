@@ -13,6 +13,7 @@ from sorcha_peer_admin.pages.frame import error_page
 from sorcha_peer_core.errors import (
     ActionRefused,
     AddressInvalid,
+    BanInvalid,
     LinkTimeout,
     NoSuchPeer,
     NotTraced,
@@ -56,6 +57,7 @@ _ANSWERS: tuple[tuple[type[PeerError], int, str], ...] = (
     (NotTraced, 404, ""),
     (NoSuchPeer, 404, ""),
     (AddressInvalid, 400, ""),
+    (BanInvalid, 400, ""),
     (ActionRefused, 409, ""),
     (LinkTimeout, 504, "timeout"),
     (TransportError, 502, "unreachable"),

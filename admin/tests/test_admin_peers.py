@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from admin_fakes import LINKED, OWN_ID, FakeNode
 
-from sorcha_peer_core.errors import ActionRefused, PeerUnreachable, StoreError
+from sorcha_peer_core.errors import ActionRefused, BanInvalid, PeerUnreachable, StoreError
+from sorcha_peer_core.interfaces.service import COMMANDS_AGENT
 
 API = "/manage/v1"
 BEN = LINKED.peer_id
@@ -107,7 +108,7 @@ def test_a_peer_that_does_not_answer_in_time_is_504(client, node: FakeNode):
 
 @pytest.mark.parametrize(("error", "status", "code"), [
     (PeerUnreachable("nobody answers at a:1"), 502, "unreachable"), (ActionRefused("it is banned"), 409, "refused"),
-    (StoreError("the disk is full"), 503, "store_failed"),
+    (StoreError("the disk is full"), 503, "store_failed"), (BanInvalid("a ban lasts 0 s"), 400, "invalid_ban"),
 ])  # fmt: skip
 def test_what_the_node_refuses_is_said_with_a_code(client, node: FakeNode, monkeypatch, error, status, code):
     def refuse(address: str) -> None:
@@ -158,6 +159,17 @@ def test_what_is_done_about_dead_letters_is_noted_and_what_is_submitted_is_not(c
 
     assert [entry[1:] for entry in audited(node)] == [
         ("dead-letter.retry", "all", "0 dead letters"), ("dead-letter.drop", "all", "0 dead letters")
+    ]  # fmt: skip
+
+
+def test_what_the_command_line_submits_is_noted(client, node: FakeNode):
+    commands = {"User-Agent": COMMANDS_AGENT}
+
+    tx_hash = client.post(f"{API}/transactions", data=b"abc", headers=commands).get_json()["hash"]
+    client.post(f"{API}/transactions/batch", data=b'{"payload_b64": "YWI="}\n{}', headers=commands)
+
+    assert [entry[1:] for entry in audited(node)] == [
+        ("transaction.submit", tx_hash, "queued"), ("transaction.submit", "a batch", "1 accepted, 1 rejected"),
     ]  # fmt: skip
 
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from sorcha_peer_core.model.peer import Endpoint, RungView
     from sorcha_peer_core.model.transaction import LogEntry, QueueRow, Submission, Transaction
 
+COMMANDS_AGENT = "sorcha-peer-commands"
+"""What the command line calls itself over the management API. What it submits is in the audit: a person does that."""
+
 
 class Service(Protocol):
     """Something that runs beside the node, such as the management API (hook ``peer_services``)."""
@@ -438,7 +441,8 @@ class NodeApi(Protocol):
         new reason and duration.
 
         Raises:
-            ActionRefused: it is this node itself, the duration is none, or so many are banned already.
+            ActionRefused: it is this node itself, or so many are banned already.
+            BanInvalid: the reason is no line of 200 characters, or the duration none.
             StoreError: it could not be kept; nothing was changed.
         """
 
