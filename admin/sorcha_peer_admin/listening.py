@@ -8,15 +8,15 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from sorcha_peer_core.errors import StartError
+from sorcha_peer_core.errors import ConfigError, StartError
 from sorcha_peer_core.model.peer import parse_host_port
 
 
 def refuse_beyond_loopback(key: str, listen: str) -> None:
-    """Raise StartError when other machines can reach ``listen``; the setting ``key`` says it."""
+    """Raise ConfigError when other machines can reach ``listen``; the setting ``key`` says it."""
     _, port = parse_host_port(listen)
     if not is_loopback(key, listen):
-        raise StartError(
+        raise ConfigError(
             f"{key} is {listen}, which other machines can reach, and the management API speaks no TLS: a TLS proxy or an SSH "
             f"tunnel should be in front of it, with {key} = 127.0.0.1:{port}. If you know that nobody can listen in on the way, "
             "set admin.allow_remote = true; the token is then all that protects it"

@@ -21,7 +21,7 @@ from sorcha_peer_admin.auth import TOKEN_FILE
 from sorcha_peer_admin.batch import MAX_BATCH_BYTES
 from sorcha_peer_admin.follow import MOST_FOLLOWERS
 from sorcha_peer_admin.service import URL_FILE, AdminService
-from sorcha_peer_core.errors import StartError
+from sorcha_peer_core.errors import ConfigError, StartError
 
 LOG = "/manage/v1/transactions"
 PATIENCE_S = 10.0
@@ -126,7 +126,7 @@ def test_a_port_in_use_is_named(node: FakeNode, service: AdminService):
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:5080", "[::]:5080", "192.0.2.1:5080"])
 def test_an_address_that_others_can_reach_is_refused(node: FakeNode, listen):
-    with pytest.raises(StartError, match="speaks no TLS") as refused:
+    with pytest.raises(ConfigError, match="speaks no TLS") as refused:
         AdminService(node, listen).start()
 
     assert "with admin.listen = 127.0.0.1:5080" in str(refused.value)

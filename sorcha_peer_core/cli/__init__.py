@@ -32,6 +32,7 @@ from sorcha_peer_core.cli.status import status
 from sorcha_peer_core.cli.submit import submit
 from sorcha_peer_core.cli.tail import tail
 from sorcha_peer_core.cli.trace import trace
+from sorcha_peer_core.client import Refused
 from sorcha_peer_core.errors import ConfigError, PeerError, PluginError
 
 PROGRAM = "sorcha-peer"
@@ -41,6 +42,8 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
+
+_CODES_OF_WRONG_USAGE = {"bad_request", "invalid_address", "invalid_ban", "invalid_metadata"}
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +92,12 @@ def _explain(error: Exception) -> int:
     if isinstance(error, click.ClickException):
         return error.exit_code
     # A PluginError names the setting that asks for something nobody, or more than one, offers.
-    return EXIT_USAGE if isinstance(error, ConfigError | PluginError) else EXIT_FAILED
+    return EXIT_USAGE if isinstance(error, ConfigError | PluginError) or _is_about_what_was_asked(error) else EXIT_FAILED
+
+
+def _is_about_what_was_asked(error: Exception) -> bool:
+    """Whether a node says that an argument is wrong, which it knows better than the command line."""
+    return isinstance(error, Refused) and error.code in _CODES_OF_WRONG_USAGE
 
 
 def _sentence_on(error: Exception) -> str:

@@ -15,13 +15,19 @@ from sorcha_peer_core.cli.tables import print_json
 @data_dir_option
 @json_option
 def identity(config_file: Path | None, data_dir: Path | None, as_json: bool) -> None:
-    """Show this node's peer id and public key; they are made if there are none yet."""
+    """Show this node's peer id and public key, which are made if there are none yet, and the fingerprint of its certificate."""
     from sorcha_peer_core.services.identity import load_or_create_identity
+    from sorcha_peer_core.services.tls.modes import certificate_fingerprint
 
-    own = load_or_create_identity(configuration(config_file, data_dir).data_dir)
-    facts = {"peer_id": str(own.peer_id), "public_key": own.public_key.hex()}
+    config = configuration(config_file, data_dir)
+    own = load_or_create_identity(config.data_dir)
+    facts = {
+        "peer_id": str(own.peer_id),
+        "public_key": own.public_key.hex(),
+        "certificate_fingerprint": certificate_fingerprint(config.security, config.data_dir),
+    }
     if as_json:
         print_json(facts)
         return
     for name, value in facts.items():
-        click.echo(f"{name.replace('_', ' '):<12}{value}")
+        click.echo(f"{name.replace('_', ' '):<25}{value or 'none'}")

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from sorcha_peer_core.errors import PeerError
+
 
 @contextmanager
 def destination(output: Path | None) -> Iterator[BinaryIO]:
@@ -19,7 +21,10 @@ def destination(output: Path | None) -> Iterator[BinaryIO]:
         sys.stdout.buffer.flush()
         return
     # Beside the target and renamed at the end: a broken-off answer leaves no half file under the wanted name.
-    handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.")
+    except OSError as error:
+        raise PeerError(f"{output} cannot be written: {error.strerror}") from error
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

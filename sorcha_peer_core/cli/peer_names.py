@@ -22,10 +22,11 @@ def find_peer(text: str, peers: Iterable[Mapping[str, Any]], kind: str = "known 
     among = list(peers)
     found = [peer for peer in among if peer["name"] == text] or [peer for peer in among if _begins(peer, text)]
     by_id = [peer for peer in among if peer["id"] == text.lower()]
-    found = by_id or found
+    # Nothing names nobody: it comes from a variable that was never set, and every id begins with it.
+    found = (by_id or found) if text else []
     if len(found) == 1:
         return found[0]
-    if not found or not text:
+    if not found:
         raise PeerError(f"no {kind} has an id or a name that begins with {text!r}")
     named = ", ".join(called(peer) for peer in found[:_MOST_NAMED]) + (", ..." if len(found) > _MOST_NAMED else "")
     raise PeerError(f"{text!r} may be any of {len(found)} {kind}s: {named}; write more of the id")
@@ -47,7 +48,8 @@ def called(peer: Mapping[str, Any]) -> str:
     'north (abababab)'
     """
     name = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in peer["name"])
-    return f"{name} ({short(peer['id'])})" if name else str(peer["id"])
+    # A node without a name of its own goes by the beginning of its id.
+    return f"{name} ({short(peer['id'])})" if name not in ("", short(peer["id"])) else str(peer["id"])
 
 
 def _begins(peer: Mapping[str, Any], text: str) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_PLAIN_WIDTH = 200
+_PLAIN_WIDTH = 100_000
 """Where stdout is no terminal, nothing is to be wrapped or cut."""
 
 
@@ -29,7 +29,7 @@ def print_listing(columns: Sequence[str], rows: Sequence[Sequence[object]], righ
     table = _table_of(console, columns, rows, right)
     if (
         not console.is_terminal
-        or console.measure(table, options=console.options.update_width(_PLAIN_WIDTH * 5)).maximum <= console.width
+        or console.measure(table, options=console.options.update_width(_PLAIN_WIDTH)).maximum <= console.width
     ):
         console.print(table)
         return

@@ -66,6 +66,9 @@ class Connection:
                 allow_redirects=False,
                 **content,
             )
+        except requests.exceptions.InvalidHeader as error:
+            problem = "line ends, and spaces at the beginning, cannot be sent in a content type, a register id or a token"
+            raise Refused(problem, "invalid_metadata", 400, {}) from error
         except requests.RequestException as error:
             raise NodeUnreachable(f"no node answers at {self._url}: {_reason(error)}") from error
         with response:
@@ -124,7 +127,7 @@ def _new_session(token: str) -> Session:
     session = requests.Session()
     # The token goes to the named node only: no proxy of the environment, no .netrc, no redirect.
     session.trust_env = False
-    session.headers["Authorization"] = f"Bearer {token}"
+    session.headers["Authorization"] = f"Bearer {token}".encode()
     return session
 
 

@@ -165,9 +165,10 @@ class NodeClient:
 
     def submit(self, payload: bytes, content_type: str | None = None, register_id: str | None = None) -> Json:
         """Hand over one payload; returns ``hash`` and ``state`` after it was committed."""
-        headers = {"Content-Type": content_type or "application/octet-stream"}
+        # As bytes: a name in any script is sent as UTF-8, which a text would not be.
+        headers = {"Content-Type": (content_type or "application/octet-stream").encode()}
         if register_id:
-            headers["X-Register-Id"] = register_id
+            headers["X-Register-Id"] = register_id.encode()
         return self._connection.json("POST", "/transactions", data=payload, headers=headers)
 
     def submit_batch(self, payloads: Sequence[bytes], content_type: str | None = None, register_id: str | None = None) -> Batched:

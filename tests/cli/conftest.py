@@ -122,6 +122,8 @@ class FakeApi:
         """What is answered about a submission, one after the other; the last for ever. Others are delivered."""
         self.connected = 3
         self.agents: set[str] = set()
+        self.registers: list[str] = []
+        """Of what was submitted alone, read as the node reads it."""
         """What those who asked called themselves."""
         self.bans: list[dict[str, object]] = []
         self.audit: list[dict[str, object]] = []
@@ -326,6 +328,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         self.api.agents.add(self.headers["User-Agent"])
         self.api.requests.append(f"{self.command} {parts.path}")
+        if "X-Register-Id" in self.headers:
+            self.api.registers.append(self.headers["X-Register-Id"].encode("latin-1").decode())
         return parts.path.removeprefix("/manage/v1"), {key: values[0] for key, values in parse_qs(parts.query).items()}
 
     def _is_allowed(self) -> bool:

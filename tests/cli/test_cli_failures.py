@@ -6,6 +6,7 @@ import click
 import pytest
 
 from sorcha_peer_core import cli
+from sorcha_peer_core.client import Refused
 from sorcha_peer_core.errors import ConfigError, StartError
 
 
@@ -26,6 +27,15 @@ def failing(command, monkeypatch):
 
 def test_an_error_in_the_configuration_is_status_2(failing):
     assert failing(ConfigError("a.b is 5: at most 4")) == (2, "", "sorcha-peer: a.b is 5: at most 4\n")
+
+
+@pytest.mark.parametrize("code", ["bad_request", "invalid_address", "invalid_ban", "invalid_metadata"])
+def test_an_argument_that_the_node_finds_wrong_is_status_2(failing, code):
+    assert failing(Refused("kind is 'X'; there is Y", code, 400, {})) == (2, "", "sorcha-peer: kind is 'X'; there is Y\n")
+
+
+def test_what_the_node_cannot_do_is_status_1(failing):
+    assert failing(Refused("the queue is full", "queue_full", 429, {})).status == 1
 
 
 def test_an_operation_that_failed_is_status_1(failing):

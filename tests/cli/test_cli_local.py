@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import ssl
+import time
 import tomllib
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from sorcha_peer_core.cli.options import configuration
 from sorcha_peer_core.config import Config
 from sorcha_peer_core.errors import ConfigError
+from sorcha_peer_core.services.tls.own_certificate import OwnCertificate
 
 
 def test_init_writes_a_configuration_that_is_valid_and_an_identity(command, tmp_path):
@@ -52,7 +56,28 @@ def test_identity_is_the_same_each_time(command):
 def test_identity_shows_people_both_names(command):
     lines = command("identity", "--data-dir", "node").out.splitlines()
 
-    assert [line.split("  ")[0].strip() for line in lines] == ["peer id", "public key"]
+    assert [line.split("  ")[0].strip() for line in lines] == ["peer id", "public key", "certificate fingerprint"]
+    assert lines[-1].split()[-1] == "none"
+
+
+def test_identity_shows_the_fingerprint_of_the_certificate_in_use(command, tmp_path):
+    certificate = tmp_path / "node/tls/certificate.pem"
+    peer_id = json.loads(command("identity", "--data-dir", "node", "--json").out)["peer_id"]
+    OwnCertificate(tmp_path / "node", "sorcha", peer_id).ensure(time.time())
+
+    shown = json.loads(command("identity", "--data-dir", "node", "--json").out)["certificate_fingerprint"]
+
+    assert shown == hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.read_text())).hexdigest()
+
+
+def test_identity_names_a_certificate_that_cannot_be_read(command, tmp_path):
+    (tmp_path / "node/tls").mkdir(parents=True)
+    (tmp_path / "node/tls/certificate.pem").write_text("nothing of the kind")
+
+    outcome = command("identity", "--data-dir", "node")
+
+    assert (outcome.status, outcome.out) == (1, "")
+    assert "node/tls/certificate.pem" in outcome.err
 
 
 def test_plugins_lists_what_the_core_brings(command):

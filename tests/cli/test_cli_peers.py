@@ -53,6 +53,23 @@ def test_what_may_be_several_is_not_done_and_they_are_named(api, command, data_d
     assert api.asked == []
 
 
+@pytest.mark.parametrize("action", ["ping", "remove", "ban"])
+def test_nothing_names_nobody_even_where_there_is_only_one_peer(api, command, data_dir, action):
+    del api.peers[1:]
+
+    outcome = command("peers", action, "", "--data-dir", data_dir)
+
+    assert outcome.status == 1
+    assert outcome.err == "sorcha-peer: no known peer has an id or a name that begins with ''\n"
+    assert api.asked == []
+
+
+def test_a_peer_without_a_name_is_not_named_twice(api, command, data_dir):
+    api.peers[0] = {**api.peers[0], "name": NORTH[:8]}
+
+    assert command("peers", "ping", "ab", "--data-dir", data_dir).out == f"{NORTH} answered after 1.5 ms by grpcstream.\n"
+
+
 def test_an_id_that_is_another_peers_name_means_the_id(api, command, data_dir):
     api.peers[1] = {**api.peers[1], "name": NORTH}
 

@@ -322,3 +322,12 @@ def test_where_the_terminal_is_narrow_a_hash_is_whole_all_the_same(capsys, monke
     assert capsys.readouterr().out.splitlines() == [
         hash_of(b"a"), "    size 3 B", hash_of(b"b"), "    size 4 B, why too old",
     ]  # fmt: skip
+
+
+def test_where_stdout_is_no_terminal_nothing_is_cut(capsys):
+    why = "because " * 60
+
+    print_listing(("time", "hash", "why"), [("2026-11-21 10:00:00", hash_of(b"a"), why)])
+
+    row = capsys.readouterr().out.splitlines()[3]
+    assert row.split() == ["2026-11-21", "10:00:00", hash_of(b"a"), *why.split()]

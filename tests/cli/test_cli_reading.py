@@ -81,6 +81,14 @@ def test_get_writes_to_a_file(api, command, data_dir, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["out"]
 
 
+def test_get_names_the_file_that_it_was_given_and_cannot_write(api, command, data_dir, tmp_path):
+    api.payloads = [b"x"]
+
+    outcome = command("get", "--data-dir", data_dir, sha256(b"x").hexdigest(), "-o", tmp_path / "nowhere/out")
+
+    assert outcome == (1, "", f"sorcha-peer: {tmp_path / 'nowhere/out'} cannot be written: No such file or directory\n")
+
+
 def test_get_refuses_a_payload_that_is_not_the_one_asked_for_and_leaves_no_file(api, command, data_dir, tmp_path):
     api.payloads = [b"right"]
     api.spoil = lambda payload: b"wrong"

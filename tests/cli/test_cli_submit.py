@@ -143,6 +143,24 @@ def test_register_and_content_type_go_along(api, command, data_dir, tmp_path, mo
     assert seen["given"] == (b"x", "text/plain", "R1")
 
 
+@pytest.mark.parametrize("register", ["caf\xe9", "\u65e5\u672c"])
+def test_a_register_may_be_written_in_any_script(api, command, data_dir, tmp_path, register):
+    (tmp_path / "a").write_bytes(b"x")
+
+    outcome = command("submit", "--data-dir", data_dir, "--register", register, "a")
+
+    assert (outcome.status, api.registers) == (0, [register])
+
+
+def test_what_no_header_can_carry_is_said_and_the_node_is_not_blamed(api, command, data_dir, tmp_path):
+    (tmp_path / "a").write_bytes(b"x")
+
+    outcome = command("submit", "--data-dir", data_dir, "--register", "two\nlines", "a")
+
+    assert outcome.status == 1
+    assert "line ends, and spaces at the beginning, cannot be sent" in outcome.err
+
+
 def test_a_batch_is_bounded_in_count_and_bytes_and_a_large_payload_goes_alone():
     sizes = [10, MAX_BATCH_BYTES, 20, 30, 40]
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from sorcha_peer_core.config import SecuritySection
 from sorcha_peer_core.interfaces.credentials import Credentials
 from sorcha_peer_core.services.tls.ca_credentials import CaCredentials, CaFiles
+from sorcha_peer_core.services.tls.certificates import fingerprint
 from sorcha_peer_core.services.tls.open_credentials import OpenCredentials
+from sorcha_peer_core.services.tls.pair import read_certificates
 from sorcha_peer_core.services.tls.trust import CaTrust, InsecureTrust, OpenTrust, Trust
 
 
@@ -42,6 +46,14 @@ def protect(security: SecuritySection, data_dir: Path, network_id: str, peer_id:
         return open_network(data_dir, network_id, peer_id)
     files = CaFiles.of(data_dir, security.certificate, security.key, security.trusted_cas, security.revoked)
     return private_network(files, network_id, peer_id)
+
+
+def certificate_fingerprint(security: SecuritySection, data_dir: Path) -> str:
+    """SHA-256 of the certificate that the node presents, as hex; empty when there is none (yet). Raises CertificateUnusable."""
+    if security.mode == "insecure":
+        return ""
+    file = CaFiles.of(data_dir, security.certificate if security.mode == "ca" else "").certificate
+    return fingerprint(read_certificates(file)[0].public_bytes(Encoding.DER)).hex() if file.exists() else ""
 
 
 def insecure() -> Protection:
