@@ -1,14 +1,17 @@
-"""The door into the node: one service that serves the management API."""
+"""The door into the node: one service that serves the management API and the pages, and the hooks of the pages."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sorcha_peer_admin.hookspecs import peer_admin_pages, peer_admin_panels
 from sorcha_peer_core.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.service import NodeApi, Service
+
+__all__ = ["peer_admin_pages", "peer_admin_panels", "peer_services"]
 
 
 @hookimpl

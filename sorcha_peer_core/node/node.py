@@ -15,19 +15,22 @@ from gevent.event import Event as Signal
 from sorcha_peer_core.builtin import plugin as builtin_plugin
 from sorcha_peer_core.config import Config, Section
 from sorcha_peer_core.errors import NotTraced, StoreError
-from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, TraceView
+from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, PluginAnswer, TraceView
 from sorcha_peer_core.interfaces.transport import CertifiedElsewhere, TransportContext
 from sorcha_peer_core.model.events import StateChanged
 from sorcha_peer_core.model.messages import Peers
 from sorcha_peer_core.model.peer import Endpoint, parse_host_port
 from sorcha_peer_core.node.choice import Choice, choose
 from sorcha_peer_core.node.classic import ClassicServices, classic_services
+from sorcha_peer_core.node.observing import Observing
+from sorcha_peer_core.node.operating import Operating
 from sorcha_peer_core.node.parts import Ground, Parts, assemble
 from sorcha_peer_core.node.report import Report
 from sorcha_peer_core.node.submitting import Submitting
 from sorcha_peer_core.node.tracing import TRACED
 from sorcha_peer_core.plugin_manager import PluginManager
 from sorcha_peer_core.protocol.breaker import BreakerConfig
+from sorcha_peer_core.services.bans import EXPIRED_EVERY_S
 from sorcha_peer_core.services.bootstrap_sources import ASK_INTERVAL_S, bootstrap_entries
 from sorcha_peer_core.services.clock import CHECKED_EVERY_S as CLOCK_CHECKED_EVERY_S
 from sorcha_peer_core.services.data_dir import DataDirLock
@@ -59,7 +62,7 @@ def default_plugins() -> PluginManager:
     return PluginManager([("builtin", builtin_plugin)])
 
 
-class Node(Submitting):
+class Node(Submitting, Observing, Operating):
     """One node. ``start`` and ``stop`` once each; in between it is a :class:`NodeApi` for services."""
 
     def __init__(self, config: Config, plugins: PluginManager | None = None, *, notices: Sequence[str] = ()) -> None:
@@ -110,7 +113,8 @@ class Node(Submitting):
         parts, self._parts = self._parts, None
         if parts is not None:
             self._last_status, self._notices = self._report.status(), parts.ground.care.notices
-            # Whoever waits for the log or for deliveries learns that nothing more will come.
+            # Whoever waits for the log, for deliveries or for events learns that nothing more will come.
+            parts.ground.events.end()
             parts.driver.log_grew.set()
             parts.outbox.settled.set()
         grace_s, begin_s = self._config.communication.shutdown_grace_s, monotonic()
@@ -132,20 +136,21 @@ class Node(Submitting):
         ground.care.on_new_log = lambda reason: self.on_new_log(reason)  # noqa: PLW0108 - set later
         self._parts = parts = assemble(ground, choice.strategy, choice.resolvers, self._stored)
         self._report = report = Report(parts)
-        self._metrics = Metrics(
-            NodeReading(
-                report.status,
-                report.gauges,
-                report.counters,
-                lambda: ground.events.counts,
-                connection_errors=lambda: parts.links.connection_errors,
-                pruned=lambda: parts.retention.pruned,
-                dropped=lambda: {"send queue full": parts.driver.dropped_frames},
-                refused=lambda: self.refused,
-            )
+        reading = NodeReading(
+            report.status,
+            report.gauges,
+            report.counters,
+            lambda: ground.events.counts,
+            connection_errors=lambda: parts.links.connection_errors,
+            pruned=lambda: parts.retention.pruned,
+            dropped=lambda: {"send queue full": parts.driver.dropped_frames},
+            refused=lambda: self.refused,
         )
+        reading.bans = lambda: parts.bans.counts
+        self._metrics = Metrics(reading)
         self._listen(choice, parts)
         self._run(parts)
+        self._keep_history(parts)
         self._ask_for_first_contacts(choice, parts)
         self._start_services()
 
@@ -224,6 +229,7 @@ class Node(Submitting):
         parts.discovery.start(rows, parts.schedule, self._config.peer_discovery.refresh_interval_s, anchors)
         parts.schedule.every(PRUNED_EVERY_S, "retention", parts.retention.run)
         parts.schedule.every(CLOCK_CHECKED_EVERY_S, "clock", parts.clock.check)
+        parts.schedule.every(EXPIRED_EVERY_S, "bans", parts.bans.expire)
         parts.schedule.every(CHECKED_EVERY_S, "care of the store", parts.ground.care.check)
         parts.schedule.start()
 
@@ -366,6 +372,10 @@ class Node(Submitting):
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         """What is installed."""
         return [asdict(info) for info in self._plugin_manager.infos()]
+
+    def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
+        """What plugins say to a hook that some plugin has brought."""
+        return self._plugin_manager.answers(hook, node=self)
 
     @property
     def _assembled(self) -> Parts:

@@ -152,12 +152,18 @@ class Report:
             "store_operations_put_aside": self._parts.storage.put_aside,
             "digests_refused": core.reconciling.refused,
             "transactions_rejected": core.counters.rejected,
+            "banned_refused": self._parts.bans.refused,
             "chunks_refused": core.swarms.refused,
             **{f"compression_{name}": number for name, number in asdict(self._parts.links.compression).items()},
             **self._parts.discovery.counters(),
             "reachability_checks": self._parts.address.reachability.checks,
             **{f"dial_backs_{outcome}": number for outcome, number in self._parts.address.for_others.answers.items()},
         }
+
+    def _status_of(self, member: Member, is_linked: bool) -> str:
+        if member.peer_id in self._parts.bans:
+            return "banned"
+        return "linked" if is_linked else "lost" if member.lost else "known"
 
     def _view(self, member: Member) -> PeerView:
         record = member.record
@@ -168,7 +174,7 @@ class Report:
             peer_id=record.peer_id,
             name=record.name,
             address=record.endpoints[0].authority if record.endpoints else "",
-            status="linked" if peer else "lost" if member.lost else "known",
+            status=self._status_of(member, peer is not None),
             transport=peer.link.transport if peer else "",
             direction=_direction(peer) if peer else "",
             latency_ms=None if rtt_s is None else round(rtt_s * 1000, 3),

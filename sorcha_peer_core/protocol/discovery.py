@@ -71,7 +71,7 @@ class Discovery:
         self.members = Membership(
             own_id, table, rng, failure_threshold=config.failure_threshold, retry_most_s=config.retry_most_s
         )
-        self.bootstrap = Bootstrap(entries, host, rng, config.retry_most_s)
+        self.bootstrap = Bootstrap(entries, host, rng, config.retry_most_s, self.members.is_banned)
         self.linking = Linking(config, host, self.members, rng, self.bootstrap)
         self.asking = Asking(host, rng, at_once=config.max_concurrent, most=config.max_peers)
         self.telling = Telling(host, self.members, rng)
@@ -214,6 +214,30 @@ class Discovery:
             self._host.learned(learned)
             if check.asked:
                 self.asking.brought(len(learned))
+
+    # What operators want.
+
+    def ban(self, peer_ids: Iterable[PeerId]) -> None:
+        """Neither dial these peers nor tell of them any more; their links end without this."""
+        for peer_id in peer_ids:
+            self.members.ban(peer_id)
+            self.telling.forget(peer_id)
+
+    def unban(self, peer_id: PeerId, now: float) -> None:
+        """It is one like all others again."""
+        self.members.unban(peer_id, now)
+
+    def remove(self, peer_id: PeerId) -> None:
+        """Forget this peer, a linked one when its link ends; it may be heard of again."""
+        self.members.remove(peer_id)
+        self.telling.forget(peer_id)
+
+    def pinged(self, record: PeerRecord, host: str, rtt_s: float, now: float, at: int) -> None:
+        """A peer without a link answered at ``host``: what failed before is forgiven, and it may be dialled at once."""
+        self._notice(now, at)
+        self._met(record, host, now, at)
+        self.members.measure(record.peer_id, rtt_s, now, smooth=True)
+        self.members.rest(record.peer_id, 0.0, now)
 
     # Now and then.
 

@@ -26,8 +26,9 @@ from sorcha_peer_core.services.link_choice import is_better, is_given_up
 from sorcha_peer_core.services.link_session import LinkSession, goodbye_among, only_messages
 from sorcha_peer_core.services.looking import Look, Looked
 from sorcha_peer_core.services.peer_link import PeerLink
+from sorcha_peer_core.services.pinging import Pinging
 from sorcha_peer_core.services.reaching import Reaching
-from sorcha_peer_core.services.session import LocalSide
+from sorcha_peer_core.services.session import Banned, LocalSide
 from sorcha_peer_core.services.visits import Visits
 from sorcha_peer_core.wire.codec import decode_batch, encode_frame
 
@@ -56,6 +57,8 @@ class Links:
 
     on_clock: Callable[[PeerId, float], None] = staticmethod(lambda peer_id, origin_ms: None)
     """A handshake is over that told what the peer's clock shows (``Handshake.clock_origin_ms``)."""
+
+    _stopping = False
 
     def __init__(
         self,
@@ -87,9 +90,9 @@ class Links:
         # Never given twice: an answer that was meant for somebody who left reaches nobody.
         self._indexes = count()
         self._closed_bytes = [0, 0]
+        self.pinging = Pinging(self.send)
         self.compression = CompressionCounters()
         """Of all links together, also those that are over."""
-        self._stopping = False
         self.on_linked: Callable[[PeerLink], None] = lambda _: None
         """A peer is linked; also called again when it seems to have restarted before its old link was over."""
         self.on_unlinked: Callable[[PeerId, Farewell], None] = lambda peer_id, farewell: None
@@ -295,6 +298,7 @@ class Links:
             self._hand_in(session.peer, only_messages(messages), len(expanded))
 
     def _hand_in(self, peer: PeerLink, messages: Sequence[Message], size: int) -> None:
+        self.pinging.heard(peer.peer_id, messages)
         self._driver.received(peer.index, messages, size)
         goodbye = goodbye_among(messages)
         if goodbye is not None:
@@ -321,6 +325,9 @@ class Links:
         hello, handshake = session.handshake.remote, session.handshake
         assert hello is not None
         peer_id = hello.record.peer_id
+        if self._local.is_banned(peer_id):
+            # Since its Hello.
+            raise Banned(peer_id)
         if family_of(hello.observed_host):
             self.on_observed(peer_id, plain_host(hello.observed_host), session.link.outbound)
         self.on_clock(peer_id, handshake.clock_origin_ms)

@@ -43,6 +43,8 @@ class NodeReading:
         """Submissions, by reason."""
         self.pruned = pruned
         """By reason."""
+        self.bans: Callable[[], Mapping[str, int]] = dict
+        """By who banned; set by the node."""
 
 
 class Metrics:
@@ -58,9 +60,16 @@ class Metrics:
             registry=self._registry,
         )
 
+        self.latency_sum_ms = 0.0
+        self.arrivals = 0
+        """Those that the sum is of."""
+
     def arrived(self, created_ms: float, received_ms: float) -> None:
         """A transaction of another node was committed here."""
-        self._latency.observe(max(0.0, received_ms - created_ms) / 1000)
+        latency_ms = max(0.0, received_ms - created_ms)
+        self._latency.observe(latency_ms / 1000)
+        self.latency_sum_ms += latency_ms
+        self.arrivals += 1
 
     def text(self) -> bytes:
         """Everything, in the text format 0.0.4."""
@@ -85,6 +94,7 @@ class _NodeCollector(Collector):
         yield errors
         yield _counted("dropped", "Frames that were dropped.", "reason", reading.dropped())
         yield _counted("pruned", "Transactions that left the log, or lost their payload.", "reason", reading.pruned())
+        yield _counted("bans", "Bans, by who banned: operator, or the name of a rule.", "reason", reading.bans())
         yield _counted("submissions_refused", "Submissions that were not accepted.", "reason", reading.refused())
         yield _counted("events", "Events by kind.", "kind", reading.events())
 
