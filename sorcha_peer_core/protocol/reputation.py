@@ -52,6 +52,8 @@ class Deed(StrEnum):
     """It went on beyond a quota for a whole period."""
 
 
+HARMLESS = frozenset({Deed.FIRST, Deed.ANSWERED})
+"""What makes no score worse."""
 HALF_LIVES_S = {
     Deed.FIRST: _TEN_MINUTES_S,
     Deed.FORGED: _HOUR_S,
@@ -203,6 +205,10 @@ class Reputation:
         served = round(_left(account.sentences, now - account.sentenced_at, _SENTENCES_HALVE_S))
         account.sentences, account.sentenced_at = served + 1.0, now
         return float(min(SHORTEST_S * 2.0**served, LONGEST_S))
+
+    def forget(self, peer_id: PeerId) -> None:
+        """Whatever it did, it begins anew."""
+        self._accounts.pop(peer_id, None)
 
     def forget_old(self, now: float) -> None:
         """Let go who did nothing lately that still counts; looks at all."""

@@ -138,6 +138,8 @@ class Telling:
         for member in self._members:
             if member.lost or member.silent or self._members.is_banned(member.peer_id) or not is_fresh(member.record, at):
                 continue
+            if self._members.is_avoided(member.peer_id, now):
+                continue
             is_good = member.linked or member.entry.last_seen_at >= at - _GOOD_S
             (self._good if is_good else self._hearsay).append(member.record)
 

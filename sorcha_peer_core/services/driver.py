@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sorcha_peer_core.model.events import Event
     from sorcha_peer_core.model.ids import PeerId, TxHash
     from sorcha_peer_core.protocol.core import Core
-    from sorcha_peer_core.protocol.reputation import Deed
+    from sorcha_peer_core.protocol.reputation import Deed, Standing
     from sorcha_peer_core.protocol.sendqueue import SendQueue
     from sorcha_peer_core.services.events import EventBus
     from sorcha_peer_core.services.storage import Storage
@@ -151,6 +151,10 @@ class Driver:
     def carried_out(self, done: Done) -> None:
         """The storage's answer."""
         self.post(self._on_carried_out, done)
+
+    def regard(self, peer: int, standing: Standing) -> None:
+        """What this node thinks of a peer from now on."""
+        self.post(lambda: self.core.regard(peer, standing, time.monotonic()))
 
     # The greenlet.
 

@@ -44,7 +44,13 @@ class NodeReading:
         self.pruned = pruned
         """By reason."""
         self.bans: Callable[[], Mapping[str, int]] = dict
-        """By who banned; set by the node."""
+        """By who banned; set by the node, as those below."""
+        self.deeds: Callable[[], Mapping[str, int]] = dict
+        """What peers did that counts for or against them."""
+        self.judged: Callable[[], Mapping[str, int]] = dict
+        """By verdict."""
+        self.over_quota: Callable[[], Mapping[str, int]] = dict
+        """Dropped items, by kind."""
 
 
 class Metrics:
@@ -95,6 +101,9 @@ class _NodeCollector(Collector):
         yield _counted("dropped", "Frames that were dropped.", "reason", reading.dropped())
         yield _counted("pruned", "Transactions that left the log, or lost their payload.", "reason", reading.pruned())
         yield _counted("bans", "Bans, by who banned: operator, or the name of a rule.", "reason", reading.bans())
+        yield _counted("reputation_deeds", "What peers did that counts for or against them.", "deed", reading.deeds())
+        yield _counted("reputation_verdicts", "Peers that were parted with for what they did.", "verdict", reading.judged())
+        yield _counted("quota_dropped", "Items beyond what a peer may send unasked.", "kind", reading.over_quota())
         yield _counted("submissions_refused", "Submissions that were not accepted.", "reason", reading.refused())
         yield _counted("events", "Events by kind.", "kind", reading.events())
 

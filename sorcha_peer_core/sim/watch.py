@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.model.ids import PeerId
-from sorcha_peer_core.protocol.reputation import MOST, Deed, Reputation, Standing
+from sorcha_peer_core.protocol.reputation import HARMLESS, MOST, Deed, Reputation, Standing
 
 if TYPE_CHECKING:
     from sorcha_peer_core.sim.machine import Machine
     from sorcha_peer_core.sim.network import Network
 
 UNDIALLED_S = 600.0
-_HARMLESS = frozenset({Deed.FIRST, Deed.ANSWERED})
 
 
 class Watch:
@@ -34,7 +33,7 @@ class Watch:
         about, now = machine.index_of(peer), machine.now
         reputation, peer_id = self._reputations[machine.index], PeerId(str(about))
         reputation.note(peer_id, deed, now, count)
-        if deed in _HARMLESS:
+        if deed in HARMLESS:
             return
         if machine.honest and self._net.machines[about].honest:
             self.lowest = min(self.lowest, reputation.score(peer_id, now))
