@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.model.ids import PeerId
@@ -26,6 +27,8 @@ class Watch:
         """The worst one node ever thought of another, and when it first did so."""
         self.lowest = MOST
         """The lowest score that an honest node ever gave to an honest one."""
+        self.deeds: Counter[Deed] = Counter()
+        """What honest nodes noticed of honest ones."""
         net.watch = self
 
     def noticed(self, machine: Machine, peer: int, deed: Deed, count: float) -> None:
@@ -33,9 +36,11 @@ class Watch:
         about, now = machine.index_of(peer), machine.now
         reputation, peer_id = self._reputations[machine.index], PeerId(str(about))
         reputation.note(peer_id, deed, now, count)
+        are_honest = machine.honest and self._net.machines[about].honest
+        self.deeds[deed] += are_honest and count > 0
         if deed in HARMLESS:
             return
-        if machine.honest and self._net.machines[about].honest:
+        if are_honest:
             self.lowest = min(self.lowest, reputation.score(peer_id, now))
         standing = reputation.standing(peer_id, now)
         worst, _ = self.worst.get((machine.index, about), (Standing.GOOD, 0.0))
