@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -45,6 +46,15 @@ def _host_port_or_nothing(text: str) -> str:
     return text and _host_port(text)
 
 
+def _ip_or_nothing(text: str) -> str:
+    if text:
+        try:
+            ip_address(text)
+        except ValueError:
+            raise ValueError("it is one IP address, such as 127.0.0.1") from None
+    return text
+
+
 def _bootstrap(text: str) -> str:
     parse_bootstrap(text)
     return text
@@ -70,6 +80,8 @@ FanoutText = Annotated[str, AfterValidator(_fanout)]
 HostPort = Annotated[str, AfterValidator(_host_port)]
 ListenAddress = Annotated[str, AfterValidator(_host_port_or_nothing)]
 """Empty: nothing listens."""
+ProxyAddress = Annotated[str, AfterValidator(_ip_or_nothing)]
+"""Empty: there is none."""
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 BootstrapText = Annotated[str, AfterValidator(_bootstrap)]
 PeerIdText = Annotated[str, AfterValidator(_peer_id)]
@@ -212,6 +224,14 @@ class AdminSection(Section):
     """Management API (distribution sorcha-peer-admin)."""
 
     listen: HostPort = Field("127.0.0.1:5080", description="management API and pages")
+    hosts: tuple[str, ...] = Field((), description="names under which browsers reach the pages, beside localhost and addresses")
+    allow_remote: bool = Field(False, description="listen beyond loopback all the same: there is no TLS, so put a proxy in front")
+    trusted_proxy: ProxyAddress = Field(
+        "", description="address of the TLS proxy in front, whose X-Forwarded-For and X-Forwarded-Proto are believed"
+    )
+    metrics_listen: ListenAddress = Field(
+        "", description="/metrics, /healthz and /readyz alone, without a token, on this address too; empty: not"
+    )
 
 
 class _Origins(dict[str, str]):

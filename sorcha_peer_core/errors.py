@@ -108,6 +108,12 @@ class AddressInvalid(ActionRefused):
     code = "invalid_address"
 
 
+class BanInvalid(ActionRefused):
+    """The reason or the duration of a ban is none; the message says what is."""
+
+    code = "invalid_ban"
+
+
 class LogGap(PeerError):
     """A reader of an arrival log has missed something that is no longer there. Reading on goes on behind it."""
 

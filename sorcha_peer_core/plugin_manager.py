@@ -18,6 +18,7 @@ from sorcha_peer_core.hookspecs import HOOKS_WITH_OFFERS, PROJECT, Offer
 from sorcha_peer_core.interfaces.service import PluginAnswer
 
 if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.monitoring import HealthCheck, MetricSource
     from sorcha_peer_core.interfaces.service import NodeApi, Service
 
 log = logging.getLogger(__name__)
@@ -80,13 +81,24 @@ class PluginManager:
 
     def services(self, node: NodeApi) -> list[Service]:
         """What plugins run beside ``node``; one that fails is named and left out."""
-        found: list[Service] = []
+        return [service for _, service in self._brought("peer_services", node)]
+
+    def metric_sources(self, node: NodeApi) -> list[tuple[str, MetricSource]]:
+        """What plugins add to the metrics, each with the plugin's name; one that fails is named and left out."""
+        return self._brought("peer_metrics", node)
+
+    def health_checks(self, node: NodeApi) -> list[tuple[str, HealthCheck]]:
+        """What plugins add to the health, in the same way."""
+        return self._brought("peer_health", node)
+
+    def _brought(self, hook: str, node: NodeApi) -> list[tuple[str, Any]]:
+        found: list[tuple[str, Any]] = []
         for name, plugin in self._plugins.list_name_plugin():
-            build = getattr(plugin, "peer_services", None)
-            if build is None or self._infos[name].error:
+            bring = getattr(plugin, hook, None)
+            if bring is None or self._infos[name].error:
                 continue
             try:
-                found.extend(build(node=node))
+                found += [(name, thing) for thing in bring(node=node)]
             except Exception as error:
                 self._fail(name, error)
         return found
@@ -173,7 +185,7 @@ class PluginManager:
         """A plugin may have hooks of its own, for other plugins."""
         brought = {name for name, value in vars(plugin).items() if hasattr(value, f"{PROJECT}_spec")} - self._hooks
         if brought:
-            self._plugins.add_hookspecs(plugin)  # type: ignore[arg-type] - any namespace will do
+            self._plugins.add_hookspecs(plugin)  # type: ignore[arg-type]
             self._hooks |= brought
         return brought
 

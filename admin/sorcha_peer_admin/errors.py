@@ -6,13 +6,14 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, jsonify, make_response, request
+from flask import Flask, Response, current_app, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
 from sorcha_peer_admin.pages.frame import error_page
 from sorcha_peer_core.errors import (
     ActionRefused,
     AddressInvalid,
+    BanInvalid,
     LinkTimeout,
     NoSuchPeer,
     NotTraced,
@@ -56,6 +57,7 @@ _ANSWERS: tuple[tuple[type[PeerError], int, str], ...] = (
     (NotTraced, 404, ""),
     (NoSuchPeer, 404, ""),
     (AddressInvalid, 400, ""),
+    (BanInvalid, 400, ""),
     (ActionRefused, 409, ""),
     (LinkTimeout, 504, "timeout"),
     (TransportError, 502, "unreachable"),
@@ -122,6 +124,7 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _answer(status: int, code: str, sentence: str, **more: Any) -> Response:
-    if request.path.startswith("/admin/"):
+    # Where only metrics and probes are served there are no pages.
+    if request.path.startswith("/admin/") and "sorcha_pages" in current_app.extensions:
         return make_response(error_page(status, sentence), status)
     return make_response(jsonify(error_body(code, sentence) | more), status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -14,6 +15,7 @@ from sorcha_peer_admin.attempts import Attempts
 from sorcha_peer_admin.auth import PROTECTED, TOKEN_FILE
 from sorcha_peer_admin.hosts import Hosts
 from sorcha_peer_admin.keys import Keys
+from sorcha_peer_admin.login_links import LoginLinks
 from sorcha_peer_admin.sessions import Session, Sessions
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Asked by scripts of a page that may stand open all night; they do not keep a session alive.
 _BACKGROUND = "X-Background"
 _HIDDEN = "null"
+_GONE = "waitress.client_disconnected"
 
 
 class Gate:
@@ -45,6 +48,7 @@ class Gate:
         self._hosts = hosts or Hosts()
         self.sessions = sessions or Sessions()
         self.attempts = attempts or Attempts()
+        self.links = LoginLinks()
 
     def guard(self, app: Flask) -> None:
         """From now on ``app`` serves nobody who may not."""
@@ -64,10 +68,17 @@ class Gate:
             return None
         if session is None:
             return _stranger()
+        self._end_streams_with(session)
         if request.method not in _SAFE_METHODS:
             _check_origin()
             _check_csrf(session)
         return None
+
+    def _end_streams_with(self, session: Session) -> None:
+        # A stream asks this again and again: whoever logged out is as good as gone.
+        left: Callable[[], bool] = request.environ.get(_GONE, lambda: False)
+        find = self.sessions.find
+        request.environ[_GONE] = lambda: left() or find(session.session_id, self.keys.mark, active=False) is None
 
     def _check_login_form(self, session: Session | None) -> None:
         if request.method in _SAFE_METHODS:
@@ -121,6 +132,8 @@ def _check_origin() -> None:
 def _check_csrf(session: Session) -> None:
     presented = request.headers.get(CSRF_HEADER, "") or request.form.get(CSRF_FIELD, "")
     if not secrets.compare_digest(presented.encode(), session.csrf_token.encode()):
+        if request.path.startswith(PROTECTED):
+            raise BadRequest(f"a browser that is logged in shows the CSRF token of its session: {CSRF_HEADER}: TOKEN")
         raise BadRequest("the form is older than your session, so nothing was changed; go back, reload the page and try again")
 
 

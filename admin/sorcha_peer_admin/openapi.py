@@ -300,6 +300,8 @@ _PATHS: dict[str, Any] = {
         }))}, 400, parameters=[_query("after", _COUNT, "samples taken later than this")])},
     "/manage/v1/config": {"get": _operation("Every setting, its value and where that comes from",
         {"200": _answer("All of them; secrets are `***`.", _object({"settings": _list(_ref("Setting"))}))})},
+    "/manage/v1/login-links": {"post": _operation("Make a link that logs a browser in to the pages",
+        {"201": _answer("The link: good once, and only for so long.", _object({"url": _TEXT, "good_for_s": _COUNT}))})},
     "/manage/v1/plugins": {"get": _operation("What is installed",
         {"200": _answer("All of it.", _object({"plugins": _list(_ref("Plugin"))}))})},
     "/manage/v1/openapi.json": {"get": _operation("This document", {"200": _answer("OpenAPI 3.1.", {"type": "object"})})},

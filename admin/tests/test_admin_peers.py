@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from admin_fakes import LINKED, OWN_ID, FakeNode
 
-from sorcha_peer_core.errors import ActionRefused, PeerUnreachable, StoreError
+from sorcha_peer_core.errors import ActionRefused, BanInvalid, PeerUnreachable, StoreError
 
 API = "/manage/v1"
 BEN = LINKED.peer_id
@@ -107,7 +107,7 @@ def test_a_peer_that_does_not_answer_in_time_is_504(client, node: FakeNode):
 
 @pytest.mark.parametrize(("error", "status", "code"), [
     (PeerUnreachable("nobody answers at a:1"), 502, "unreachable"), (ActionRefused("it is banned"), 409, "refused"),
-    (StoreError("the disk is full"), 503, "store_failed"),
+    (StoreError("the disk is full"), 503, "store_failed"), (BanInvalid("a ban lasts 0 s"), 400, "invalid_ban"),
 ])  # fmt: skip
 def test_what_the_node_refuses_is_said_with_a_code(client, node: FakeNode, monkeypatch, error, status, code):
     def refuse(address: str) -> None:

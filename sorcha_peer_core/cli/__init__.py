@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from sorcha_peer_core import __version__
+from sorcha_peer_core.cli.admin_access import admin_link, admin_password
 from sorcha_peer_core.cli.audit import audit
 from sorcha_peer_core.cli.bans import bans
 from sorcha_peer_core.cli.ca import ca
@@ -52,7 +53,7 @@ def commands() -> None:
 
 for _command in (
     run, init, identity, devnet, submit, tail, get, trace, status, peers, bans, audit, queue, dead_letters, events, config,
-    plugins, ca, simulate,
+    plugins, admin_password, admin_link, ca, simulate,
 ):  # fmt: skip
     commands.add_command(_command)
 

@@ -70,6 +70,10 @@ class NodeClient:
         """How counters stood over the last day, as columns of the same length; ``after`` (Unix seconds) leaves out the older."""
         return self._connection.json("GET", "/history", params={"after": after})
 
+    def login_link(self) -> Json:
+        """``url``: an address that logs a browser in to the pages, once, within ``good_for_s`` seconds."""
+        return self._connection.json("POST", "/login-links")
+
     def config(self) -> list[Json]:
         """Every setting: ``key``, ``value``, ``origin``, ``default`` and ``summary``. Secrets are masked."""
         settings: list[Json] = self._connection.json("GET", "/config")["settings"]

@@ -432,7 +432,8 @@ class NodeApi(Protocol):
         new reason and duration.
 
         Raises:
-            ActionRefused: it is this node itself, the duration is none, or so many are banned already.
+            ActionRefused: it is this node itself, or so many are banned already.
+            BanInvalid: the reason is no line of 200 characters, or the duration none.
             StoreError: it could not be kept; nothing was changed.
         """
 

@@ -37,10 +37,11 @@ from sorcha_peer_core.services.conduct import REVIEWED_EVERY_S
 from sorcha_peer_core.services.data_dir import DataDirLock
 from sorcha_peer_core.services.events import EventBus
 from sorcha_peer_core.services.identity import Identity, load_or_create_identity
-from sorcha_peer_core.services.metrics import Metrics, NodeReading
+from sorcha_peer_core.services.metrics import Metrics
 from sorcha_peer_core.services.native import NativeThread
 from sorcha_peer_core.services.pace import Pace
 from sorcha_peer_core.services.plaintext import check_plaintext
+from sorcha_peer_core.services.plugin_reports import PluginReports
 from sorcha_peer_core.services.retention import PRUNED_EVERY_S
 from sorcha_peer_core.services.store_care import CHECKED_EVERY_S, StoreCare, StoreThread, payload_of
 from sorcha_peer_core.services.supervisor import Supervisor
@@ -137,20 +138,8 @@ class Node(Submitting, Observing, Operating):
         ground.care.on_new_log = lambda reason: self.on_new_log(reason)  # noqa: PLW0108 - set later
         self._parts = parts = assemble(ground, choice.strategy, choice.resolvers, self._stored)
         self._report = report = Report(parts)
-        reading = NodeReading(
-            report.status,
-            report.gauges,
-            report.counters,
-            lambda: ground.events.counts,
-            connection_errors=lambda: parts.links.connection_errors,
-            pruned=lambda: parts.retention.pruned,
-            dropped=lambda: {"send queue full": parts.driver.dropped_frames},
-            refused=lambda: self.refused,
-        )
-        reading.bans = lambda: parts.bans.counts
-        reading.deeds, reading.judged = (lambda: parts.conduct.deeds), (lambda: parts.conduct.judged)
-        reading.over_quota = report.over_quota
-        self._metrics = Metrics(reading)
+        self._reports = PluginReports(self._plugin_manager.metric_sources(self), self._plugin_manager.health_checks(self))
+        self._metrics = Metrics(self._reading(parts, report))
         self._listen(choice, parts)
         self._run(parts)
         self._keep_history(parts)
@@ -322,7 +311,9 @@ class Node(Submitting, Observing, Operating):
     def health(self) -> Health:
         """Live while the greenlets run, ready while the store takes submissions."""
         flaws = self._report.flaws()
-        if not self._running:
+        if self._running:
+            flaws += self._reports.reasons()
+        else:
             flaws.append("the node is starting or stopping")
         return Health(live=not self._report.broken, ready=not flaws, reasons=flaws)
 
@@ -368,10 +359,6 @@ class Node(Submitting, Observing, Operating):
         if self._store_thread.call(store.payload, tx_hash) is not None:
             raise NotTraced(f"the transaction {tx_hash.hex()} waits in the queue for its release; its trace begins then")
         raise NotTraced(f"the transaction {tx_hash.hex()} is not here")
-
-    def metrics_text(self) -> bytes:
-        """All metrics in Prometheus' text format."""
-        return self._metrics.text()
 
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         """What is installed."""

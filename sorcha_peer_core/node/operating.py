@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 AUDIT_ROWS = 10_000
 PING_TIMEOUT_S = 5.0
 _DIAL_TIMEOUT_S = 10.0
+_MOST_ADDRESS = 400
+_HOW = "write [scheme://]host:port[#PEER_ID]"
 _MOST_NAME = 100
 _MOST_SENTENCE = 500
 
@@ -124,10 +126,12 @@ class Operating:
 
 
 def _entry_of(address: str) -> BootstrapEntry:
+    if len(address) > _MOST_ADDRESS:
+        raise AddressInvalid(f"the address has {len(address)} characters; {_HOW}")
     try:
         return parse_bootstrap(address)
     except ValueError as error:
-        raise AddressInvalid(f"{error}; write [scheme://]host:port[#PEER_ID]") from None
+        raise AddressInvalid(f"{error}; {_HOW}") from None
 
 
 def _unreachable(what: str, error: Exception) -> TransportError:

@@ -126,8 +126,9 @@ class Report:
 
     def gauges(self) -> dict[str, float]:
         """Metrics that go up and down, beside those of the status."""
-        parts = self._parts
+        parts, credentials = self._parts, self._parts.ground.protection.credentials
         return {
+            **({"certificate_expiry_timestamp_seconds": credentials.expires_at} if credentials else {}),
             "dedup_bloom_fill_ratio": parts.filter.fill_ratio,
             "network_partition_detected": parts.driver.core.reconciling.is_partition_suspected,
             "fetching": parts.driver.core.fetching,

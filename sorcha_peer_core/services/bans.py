@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gevent.lock import BoundedSemaphore
 
-from sorcha_peer_core.errors import ActionRefused, NoSuchPeer
+from sorcha_peer_core.errors import ActionRefused, BanInvalid, NoSuchPeer
 from sorcha_peer_core.model.ban import OPERATOR, Ban
 from sorcha_peer_core.model.events import PeerBanned, PeerUnbanned
 from sorcha_peer_core.model.ids import short
@@ -97,7 +97,8 @@ class Bans:
         """From now on, and for so long (None: until ``unban``); who is banned already gets the new ban. Blocks on the store.
 
         Raises:
-            ActionRefused: it is this node itself, reason or duration is none, or so many are banned already.
+            ActionRefused: it is this node itself, or so many are banned already.
+            BanInvalid: the reason or the duration is none.
             StoreError: nothing was changed.
         """
         self._check(peer_id, reason, duration_s)
@@ -137,9 +138,9 @@ class Bans:
         if peer_id == self._own_id:
             raise ActionRefused(f"peer {short(peer_id)} is this node; a node does not ban itself")
         if len(reason) > MOST_REASON or not reason.isprintable():
-            raise ActionRefused(f"the reason of a ban is a line of at most {MOST_REASON} characters")
+            raise BanInvalid(f"the reason of a ban is a line of at most {MOST_REASON} characters")
         if duration_s is not None and not 0 < duration_s <= _MOST_S:
-            raise ActionRefused(f"a ban lasts {duration_s:g} s; it is more than 0 and at most {_MOST_S:.0f}, or for ever")
+            raise BanInvalid(f"a ban lasts {duration_s:g} s; it is more than 0 and at most {_MOST_S:.0f}, or for ever")
 
     def _put(self, ban: Ban, now_s: float) -> None:
         self._take_out(ban.peer_id)

@@ -177,6 +177,15 @@ class FailureSuite(OpenedStore):
         assert self.store.queue_totals() == QueueTotals(0, 1, 1, 1, 13)
         assert self.store.next_due_ms() == NOW_MS
 
+    def test_a_ban_that_could_not_be_committed_is_none(self) -> None:
+        ban = Ban(PeerId("a" * 40), "x" * 100_000, "operator", 5, None)
+
+        with self.failing_writes():
+            assert_refused(lambda: self.store.save_ban(ban))
+            assert_refused(lambda: self.store.add_audit(5, "anna", "peer.ban", "", "x" * 100_000, 10))
+
+        assert (self.store.bans(), self.store.audit(None, 10)) == ([], [])
+
     def test_reading_goes_on_while_writing_fails(self) -> None:
         self.store.append(arrivals_of(b"a"))
 

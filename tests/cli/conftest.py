@@ -299,6 +299,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(200, {"retried": self.api.settle([], "retry")})
             else:
                 self._answer(*self.api.settle_one(digits, "retry", "retried"))
+        elif path == "/login-links":
+            self._answer(201, {"url": f"{self.api.url}/admin/login?once=code", "good_for_s": 300})
         elif path == "/transactions/delivery":
             self._answer(200, {"deliveries": [self.api.delivery(digits) for digits in json.loads(body)["hashes"]]})
         else:

@@ -7,7 +7,7 @@ import pytest
 from service_parts import identity_of
 
 from sorcha_peer_core.builtin.memory_store import MemoryStore
-from sorcha_peer_core.errors import ActionRefused, NoSuchPeer, StoreError
+from sorcha_peer_core.errors import ActionRefused, BanInvalid, NoSuchPeer, StoreError
 from sorcha_peer_core.model.ban import Ban
 from sorcha_peer_core.model.events import PeerBanned, PeerUnbanned
 from sorcha_peer_core.services import bans as bans_module
@@ -181,7 +181,7 @@ def test_a_node_does_not_ban_itself(world):
 
 @pytest.mark.parametrize("duration_s", [0, -1, float("nan"), float("inf"), 1e30])
 def test_a_duration_that_is_none_is_refused(world, duration_s):
-    with pytest.raises(ActionRefused, match="a ban lasts"):
+    with pytest.raises(BanInvalid, match="a ban lasts"):
         world.bans.ban(ANNA, "", duration_s=duration_s)
 
     assert (world.bans.all(), world.events) == ([], [])
@@ -189,7 +189,7 @@ def test_a_duration_that_is_none_is_refused(world, duration_s):
 
 @pytest.mark.parametrize("reason", ["x" * 201, "two\nlines", "\x1b[31mred"])
 def test_a_reason_that_would_break_a_table_is_refused(world, reason):
-    with pytest.raises(ActionRefused, match="a line of at most 200 characters"):
+    with pytest.raises(BanInvalid, match="a line of at most 200 characters"):
         world.bans.ban(ANNA, reason)
 
 

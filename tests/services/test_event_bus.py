@@ -66,6 +66,17 @@ ALL = [
         logging.WARNING,
         "gave up on submission 00000000: no peer takes it; sorcha-peer dead-letters shows what can be done",
     ),
+    (
+        e.PeerBanned(ALICE, "it floods us", "operator", None),
+        logging.INFO,
+        "peer abababab is banned until that is lifted: it floods us",
+    ),
+    (
+        e.PeerBanned(ALICE, "", "bad-signatures", 1_767_225_600),
+        logging.INFO,
+        "peer abababab is banned until 2026-01-01 00:00:00 UTC, by the rule bad-signatures",
+    ),
+    (e.PeerUnbanned(ALICE, "its time is over"), logging.INFO, "peer abababab is not banned any more: its time is over"),
     (e.QueueFull("9 wait"), logging.WARNING, "submissions are refused: 9 wait"),
     (e.StoreFailed("the disk is full"), logging.WARNING, "the store failed: the disk is full"),
     (e.StoreRecovered(12.3), logging.INFO, "the store can be written again, after 12 s"),

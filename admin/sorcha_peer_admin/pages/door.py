@@ -51,8 +51,13 @@ class DoorPages:
             self._gate.attempts.refuse()
             return self._too_many(wait_s)
         request.max_content_length = MOST_FORM_BYTES
-        if not self._gate.keys.open_with(request.form.get("secret", "")):
-            return self._wrong(address)
+        once = request.form.get("once", "")
+        if once and not self._gate.links.use(once):
+            return self._wrong(
+                address, "This link was used already or is older than five minutes. Ask for a new one, or log in here."
+            )
+        if not once and not self._gate.keys.open_with(request.form.get("secret", "")):
+            return self._wrong(address, "That is neither the token nor the password of this node.")
         self._gate.attempts.succeeded(address)
         self._node.record(f"admin page from {address}", "login", "", "logged in")
         response = redirect(_next(), 303)
@@ -65,11 +70,11 @@ class DoorPages:
         self._gate.log_out(response)
         return response
 
-    def _wrong(self, address: str) -> Response:
+    def _wrong(self, address: str, sentence: str) -> Response:
         self._gate.attempts.failed(address)
         log.warning("a login from %s failed: wrong token or password", address)
         self._node.record(f"admin page from {address}", "login", "", "failed: wrong token or password")
-        return self._form("That is neither the token nor the password of this node.", 401)
+        return self._form(sentence, 401)
 
     def _too_many(self, wait_s: float) -> Response:
         response = self._form(f"Too many wrong attempts. Try again in {duration_text(math.ceil(wait_s))}.", 429)
@@ -78,7 +83,8 @@ class DoorPages:
 
     def _form(self, refusal: str = "", status: int = 200) -> Response:
         keys = self._gate.keys
-        page = render_template("login.html", refusal=refusal, next=_next(), has_password=keys.has_password)
+        once = "" if refusal else request.args.get("once", "")
+        page = render_template("login.html", refusal=refusal, next=_next(), has_password=keys.has_password, once=once)
         return make_response(page, status)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -15,7 +16,6 @@ from sorcha_peer_admin.pages.filters import register_filters
 from sorcha_peer_admin.pages.frame import own_session
 from sorcha_peer_admin.pages.live import LivePages
 from sorcha_peer_admin.pages.overview import OverviewPage
-from sorcha_peer_core.errors import PeerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from sorcha_peer_admin.follow import Followers
     from sorcha_peer_admin.gate import Gate
     from sorcha_peer_core.interfaces.service import NodeApi, NodeStatus
+
+log = logging.getLogger(__name__)
 
 PREFIX = "/admin"
 STATIC = Path(__file__).parent.parent / "static"
@@ -77,10 +79,11 @@ class Site:
         self.navigation: list[Entry] = []
 
     def status(self) -> NodeStatus | None:
-        """Of the node; None when it cannot say, as while it stops: a page about an error must not fail itself."""
+        """Of the node; None without a login, and when it cannot say: a page about an error must not fail itself."""
         try:
             return self._node.status() if own_session() else None
-        except PeerError:
+        except Exception:
+            log.warning("the state of the node cannot be shown", exc_info=True)
             return None
 
 

@@ -194,6 +194,7 @@ function showState(message) {
 }
 
 prepare(document);
+document.querySelector("form[data-submit-now]")?.requestSubmit();
 setInterval(freshenTimes, 5000);
 for (const part of document.querySelectorAll("[data-live]")) keepFresh(part);
 if (document.getElementById("node-state")) onLive(showState);

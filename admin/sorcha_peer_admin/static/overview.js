@@ -4,6 +4,7 @@ import { ask, bytesText, countText, onLive } from "./app.js";
 
 const FIELDS = ["at", "sent_bytes", "received_bytes", "transactions", "queue", "latency_ms"];
 const MOST_POINTS = 3000;
+const MOST_STEPS = 150;
 const block = document.getElementById("charts");
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -12,57 +13,74 @@ let history = null;
 let rangeS = 600;
 let charts = [];
 
-// Rates from counters; a gap or a restart of the counters leaves a hole.
-function rates(column) {
-  const { at } = history;
-  return column.map((value, i) => {
-    if (!i || value === null || column[i - 1] === null || value < column[i - 1]) return null;
-    return (value - column[i - 1]) / Math.max(1, at[i] - at[i - 1]);
-  });
+// The history in steps that a chart can show: where counters stood last, the mean latency, the longest queue.
+function steps() {
+  const stepS = Math.max(2, Math.round(rangeS / MOST_STEPS));
+  const from = (history.at.at(-1) ?? 0) - rangeS - stepS;
+  const found = [];
+  for (let i = 0; i < history.at.length; i += 1) {
+    const at = Math.floor(history.at[i] / stepS) * stepS;
+    if (at < from) continue;
+    let step = found.at(-1);
+    if (step?.at !== at) found.push(step = { at, queue: 0, latency: [] });
+    for (const counter of ["sent_bytes", "received_bytes", "transactions"]) step[counter] = history[counter][i];
+    step.last = history.at[i];
+    step.queue = Math.max(step.queue, history.queue[i]);
+    if (history.latency_ms[i] !== null) step.latency.push(history.latency_ms[i]);
+  }
+  return found;
 }
+
+// Of counters; where they began anew there is a hole.
+const rate = (counter) => (step, i, all) => {
+  const before = all[i - 1];
+  if (!before || step[counter] < before[counter] || step.last <= before.last) return null;
+  return (step[counter] - before[counter]) / (step.last - before.last);
+};
+const mean = (numbers) => (numbers.length ? numbers.reduce((sum, number) => sum + number, 0) / numbers.length : null);
 
 const perSecond = (value) => `${value < 10 ? +value.toFixed(1) : countText(value)}`;
 const msText = (value) => (value >= 1000 ? `${+(value / 1000).toFixed(1)} s` : `${+value.toFixed(value < 10 ? 1 : 0)} ms`);
+const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000];
+const BINARY = Array.from({ length: 34 }, (_, power) => 2 ** power);
 
 const KINDS = {
-  bandwidth: { text: (value) => `${bytesText(value)}/s`, columns: () => [rates(history.sent_bytes), rates(history.received_bytes)] },
-  transactions: { text: perSecond, columns: () => [rates(history.transactions)] },
-  latency: { text: msText, columns: () => [history.latency_ms] },
-  queue: { text: countText, columns: () => [history.queue] },
+  bandwidth: { text: (value) => `${bytesText(value)}/s`, incrs: BINARY, of: [rate("sent_bytes"), rate("received_bytes")] },
+  transactions: { text: perSecond, of: [rate("transactions")] },
+  latency: { text: msText, of: [(step) => mean(step.latency)] },
+  queue: { text: countText, incrs: WHOLE, of: [(step) => step.queue] },
 };
 
-function visible(columns) {
-  const from = history.at[history.at.length - 1] - rangeS;
-  const start = history.at.findIndex((at) => at >= from);
-  return [history.at, ...columns].map((column) => column.slice(Math.max(0, start)));
-}
+const columnsOf = (kind, found) => [found.map((step) => step.at), ...KINDS[kind].of.map((value) => found.map(value))];
 
-function options(element, kind, count) {
+function options(element, kind) {
   const axis = { stroke: css("--faint"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
-  const line = (color) => ({ stroke: css(color), width: 1.6, points: { show: false }, fill: `color-mix(in srgb, ${css(color)} 12%, transparent)` });
+  const line = (color) => ({ stroke: css(color), width: 1.6, points: { show: false }, spanGaps: kind === "latency", fill: `color-mix(in srgb, ${css(color)} 12%, transparent)` });
   return {
     width: element.clientWidth, height: element.clientHeight, legend: { show: false },
+    padding: [8, 4, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: { x: { time: true, range: (chart, least, most) => [most - rangeS, most] }, y: { range: (chart, least, most) => [0, (most || 1) * 1.1] } },
-    series: [{}, line("--chart-1"), line("--chart-2")].slice(0, count + 1),
+    series: [{}, line("--chart-1"), line("--chart-2")].slice(0, KINDS[kind].of.length + 1),
     axes: [
       { ...axis, size: 28, space: 70, values: (chart, ticks) => ticks.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) },
-      { ...axis, size: 74, space: 36, values: (chart, ticks) => ticks.map((value) => KINDS[kind].text(value)) },
+      { ...axis, size: 66, space: 34, ...(KINDS[kind].incrs && { incrs: KINDS[kind].incrs }), values: (chart, ticks) => ticks.map((value) => KINDS[kind].text(value)) },
     ],
   };
 }
 
 function draw() {
   for (const { chart } of charts) chart.destroy();
+  const found = steps();
   charts = [...document.querySelectorAll("[data-chart]")].map((element) => {
     const kind = element.dataset.chart;
-    const columns = KINDS[kind].columns();
-    return { kind, element, chart: new window.uPlot(options(element, kind, columns.length), visible(columns), element) };
+    return { kind, element, chart: new window.uPlot(options(element, kind), columnsOf(kind, found), element) };
   });
 }
 
 function refresh() {
-  for (const { kind, chart } of charts) chart.setData(visible(KINDS[kind].columns()));
+  const found = steps();
+  for (const { kind, chart } of charts) chart.setData(columnsOf(kind, found));
 }
 
 function append(message) {
