@@ -237,6 +237,7 @@ def test_a_lifted_ban_ends_avoidance_too():
 def test_news_that_nobody_asked_for_are_taken_up_to_a_quota():
     machine = Machine(max_peers=5000)
     machine.link(1)
+    machine.pass_time(60.0)
     numbers = range(0x20_000, 0x20_000 + 1200)
 
     machine.hear(1, Peers(tuple(living(number) for number in numbers)))

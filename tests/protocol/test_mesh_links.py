@@ -244,7 +244,8 @@ def test_scores_of_a_peer_that_is_gone_are_nobodys(mesh: Mesh):
     assert ANN not in [peer for peer, _ in mesh.host.take_sent()]
 
 
-def test_a_shunned_link_carries_no_payloads_either_way_until_it_is_one_like_all_others(mesh: Mesh):
+def test_a_shunned_link_carries_no_payloads_either_way_until_it_is_one_like_all_others(host: RecordingHost):
+    mesh = Mesh(host, wanted=3)
     mesh.links.shun(ANN, True, LATER)
     assert mesh.host.take_sent() == [(ANN, Prune())]
     mesh.links.on_graft(ANN)
@@ -265,7 +266,7 @@ def test_where_everybody_pushes_to_everybody_a_link_that_is_shunned_no_more_does
     mesh.links.shun(ANN, False, LATER)
 
     assert mesh.links.takers((ANN, BOB)) == [ANN, BOB]
-    assert [message for _, message, _ in host.take_sent()] == [Prune(), Graft()]
+    assert [message for _, message in host.take_sent()] == [Prune(), Graft()]
 
 
 def test_to_shun_somebody_who_is_not_linked_does_nothing(mesh: Mesh):
