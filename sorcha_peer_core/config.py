@@ -18,14 +18,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 
 from sorcha_peer_core.errors import ConfigError
 from sorcha_peer_core.model.ids import parse_peer_id
+from sorcha_peer_core.model.masking import MASK, is_secret, without_password
 from sorcha_peer_core.model.peer import parse_bootstrap, parse_host_port
 
-_PASSWORD = re.compile(r"(://[^/@:\s]*:)\S*@")
-_SECRET_WORDS = "password|secret|token|credential"
-_SECRET_PARAMETER = re.compile(rf"([?&][^=&#\s]*(?:{_SECRET_WORDS}|key)[^=&#\s]*=)[^&#\s'\"]+", re.IGNORECASE)
-_SECRET_NAME = re.compile(_SECRET_WORDS)
-_SECRET_PLUGIN_NAME = re.compile(rf"{_SECRET_WORDS}|key")
-MASK = "***"
 ENV_PREFIX = "SORCHA_PEER__"
 DEFAULT_DATA_DIR = "./sorcha-peer-data"
 CONFIG_FILE = "config.toml"
@@ -305,12 +300,6 @@ def variable_of(key: str) -> str:
     return ENV_PREFIX + key.replace(".", "__").upper()
 
 
-def is_secret(key: str) -> bool:
-    """Whether the value of ``section.name`` is for nobody's eyes. Names of files with secrets in them are none."""
-    name = key.rpartition(".")[2].lower()
-    return bool((_SECRET_PLUGIN_NAME if key.startswith("plugins.") else _SECRET_NAME).search(name))
-
-
 def to_toml(config: Config) -> str:
     """The configuration as a commented file: every key with its value and one line that explains it."""
     lines = ["# Sorcha Peer. Keys left out have the values shown here; SORCHA_PEER__SECTION__KEY overrides a key."]
@@ -387,17 +376,6 @@ def _explain(error: ValidationError) -> str:
     allowed = problem["msg"].removeprefix("Value error, ")
     value = MASK if is_secret(".".join(where)) else without_password(repr(problem["input"]))
     return f"{'.'.join(where)} is {value}: {allowed[0].lower()}{allowed[1:]}"
-
-
-def without_password(text: str) -> str:
-    """The text, with the password of a URL in it hidden; whoever shows settings shows them through this.
-
-    >>> without_password("postgresql://peer:secret@db.example/peer")
-    'postgresql://peer:***@db.example/peer'
-    >>> without_password("postgresql://db.example/peer?user=peer&password=secret")
-    'postgresql://db.example/peer?user=peer&password=***'
-    """
-    return _SECRET_PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
 
 
 def _explain_unknown(where: list[str]) -> str:

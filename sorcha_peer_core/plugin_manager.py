@@ -18,6 +18,7 @@ from sorcha_peer_core.hookspecs import HOOKS_WITH_OFFERS, PROJECT, Offer
 from sorcha_peer_core.interfaces.service import PluginAnswer
 
 if TYPE_CHECKING:
+    from sorcha_peer_core.config import Config
     from sorcha_peer_core.interfaces.monitoring import HealthCheck, MetricSource
     from sorcha_peer_core.interfaces.service import NodeApi, Service
 
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 BLOCK_VARIABLE = "SORCHA_PEER_BLOCK"
 """Comma-separated entry point names that are not loaded."""
 
-_HOOK_WORDS = {
+HOOK_WORDS = {
     "peer_transports": "transport",
     "peer_stores": "store",
     "peer_address_resolvers": "address resolver",
@@ -118,7 +119,7 @@ class PluginManager:
         return found
 
     def _pick(self, hook: str, offers: dict[str, list[tuple[str, Offer[Any]]]], name: str, key: str) -> Offer[Any]:
-        word = _HOOK_WORDS[hook]
+        word = HOOK_WORDS[hook]
         found = offers.get(name, [])
         if not found:
             raise PluginError(f"{key} names the {word} {name!r}, which nothing installed offers{self._advice(offers, name)}")
@@ -194,6 +195,33 @@ class PluginManager:
         reason = f"{type(error).__name__}: {error}"
         log.warning("plugin %s (%s) is left out: %s", name, info.distribution, reason)
         self._infos[name] = PluginInfo(name, info.distribution, info.version, info.offers, reason)
+
+
+def chosen_names(config: Config) -> dict[str, tuple[str, ...]]:
+    """By hook, the names that the configuration chooses."""
+    return {
+        "peer_transports": config.communication.transports,
+        "peer_stores": (config.store.url.partition("://")[0].partition("+")[0],),
+        "peer_address_resolvers": config.network_address.resolvers,
+        "peer_strategies": (config.transaction_distribution.strategy,),
+        "peer_bootstrap_sources": config.peer_discovery.bootstrap_sources,
+    }
+
+
+def described(info: PluginInfo, chosen: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    """One plugin for programs. One without offers is a service, which runs whenever it is installed."""
+    offers = [
+        {"kind": HOOK_WORDS[hook], "name": name, "summary": summary, "chosen": name in chosen[hook]}
+        for hook, name, summary in info.offers
+    ]
+    return {
+        "name": info.name,
+        "distribution": info.distribution,
+        "version": info.version,
+        "offers": offers,
+        "chosen": not info.error and (not offers or any(offer["chosen"] for offer in offers)),
+        "error": info.error,
+    }
 
 
 def _implemented(plugin: object) -> Iterable[tuple[str, Any]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
+from sorcha_peer_admin.attempts import attempts_of
 from sorcha_peer_admin.audit import AuditRoutes
 from sorcha_peer_admin.delivery import DeliveryRoutes
 from sorcha_peer_admin.errors import register_error_handlers
@@ -38,7 +39,7 @@ def create_app(node: NodeApi, token: str, followers: Followers | None = None, ga
     app = _bare_app()
     settings = node.settings("admin")
     hosts = hosts_of(str(settings.get("listen", "")), settings.get("hosts", ()))
-    gate = gate or Gate(Keys(node.data_dir, token), hosts=hosts)
+    gate = gate or Gate(Keys(node.data_dir, token), attempts=attempts_of(node), hosts=hosts, node_id=node.status().peer_id)
     gate.guard(app)
     app.register_blueprint(ProbeRoutes(node).blueprint())
     followers = followers or Followers()

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from sorcha_peer_core.interfaces.monitoring import Metric
+
+if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.service import NodeApi
 
 FREE = 5
 """Failed logins of one address before it has to wait."""
@@ -31,8 +38,10 @@ class Attempts:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._guesses: dict[str, _Guesses] = {}
+        self.successes = 0
         self.failures = 0
         self.refused = 0
+        """Attempts of those who had to wait."""
 
     def wait_s(self, address: str) -> float:
         """How long ``address`` has to wait before the next attempt; 0 when it may try now."""
@@ -40,21 +49,43 @@ class Attempts:
         found = (self._guesses.get(key) for key in (address, _OVERALL))
         return max((guesses.wait_until_s - now for guesses in found if guesses), default=0.0) if self._guesses else 0.0
 
-    def failed(self, address: str) -> None:
-        """A wrong token or password: each one beyond the free ones doubles the wait."""
-        self.failures += 1
+    def begin(self, address: str) -> None:
+        """Somebody tries. It counts as a wrong guess until :meth:`succeeded`, so guessing many at once gains nothing.
+
+        Each guess beyond the free ones doubles the wait.
+        """
         now = self._clock()
         self._forget_old(now)
         self._count(address, now, FREE, LONGEST_WAIT_S)
         self._count(_OVERALL, now, FREE_OVERALL, LONGEST_WAIT_OVERALL_S)
+
+    def failed(self) -> bool:
+        """What somebody began was wrong.
+
+        Returns whether it is worth a place in the audit: who goes on guessing must not push out what operators did.
+        """
+        self.failures += 1
+        return self._guesses[_OVERALL].failures <= FREE_OVERALL
 
     def refuse(self) -> None:
         """Somebody tried although they had to wait."""
         self.refused += 1
 
     def succeeded(self, address: str) -> None:
-        """The right one: the guesses of this address are forgotten."""
+        """What somebody began was right: the guesses of this address are forgotten."""
+        self.successes += 1
         self._guesses.pop(address, None)
+        if overall := self._guesses.get(_OVERALL):
+            overall.failures -= 1
+            if overall.failures < FREE_OVERALL:
+                overall.wait_until_s = self._clock()
+
+    def measured(self) -> Iterator[Metric]:
+        """How often what came of it."""
+        for outcome, number in (("in", self.successes), ("wrong", self.failures), ("refused", self.refused)):
+            yield Metric(
+                "logins", "counter", "Attempts to log in to the pages, by what came of them.", number, {"outcome": outcome}
+            )
 
     def _count(self, key: str, now: float, free: int, longest_s: float) -> None:
         guesses = self._guesses.setdefault(key, _Guesses(0, now, now))
@@ -66,5 +97,14 @@ class Attempts:
 
     def _forget_old(self, now: float) -> None:
         self._guesses = {key: it for key, it in self._guesses.items() if now - it.last_s < FORGOTTEN_AFTER_S}
-        if len(self._guesses) >= MOST_ADDRESSES:
-            del self._guesses[min(self._guesses, key=lambda key: self._guesses[key].last_s)]
+        addresses = [key for key in self._guesses if key != _OVERALL]
+        if len(addresses) >= MOST_ADDRESSES:
+            del self._guesses[min(addresses, key=lambda key: self._guesses[key].last_s)]
+
+
+_OF_NODES: WeakKeyDictionary[NodeApi, Attempts] = WeakKeyDictionary()
+
+
+def attempts_of(node: NodeApi) -> Attempts:
+    """Those at the pages of ``node``, for who counts them and for who measures them."""
+    return _OF_NODES.setdefault(node, Attempts())

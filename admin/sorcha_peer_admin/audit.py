@@ -9,6 +9,7 @@ from flask import Blueprint, Response, g, jsonify, request
 
 from sorcha_peer_admin.parameters import MAX_ROW_ID, number_parameter
 from sorcha_peer_core.errors import PeerError
+from sorcha_peer_core.interfaces.service import COMMANDS_AGENT
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.service import AuditEntry, NodeApi
@@ -49,6 +50,12 @@ def audited(node: NodeApi, action: str, target: str, act: Callable[[], T], outco
         raise
     node.record(actor(), action, target, outcome(result))
     return result
+
+
+def note_submission(node: NodeApi, target: str, outcome: str) -> None:
+    """Note what an operator submitted. What programs submit is not noted: it would be too much, and the arrival log has it."""
+    if request.user_agent.string == COMMANDS_AGENT:
+        node.record(actor(), "transaction.submit", target, outcome)
 
 
 def actor() -> str:

@@ -31,6 +31,7 @@ _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 # Asked by scripts of a page that may stand open all night; they do not keep a session alive.
 _BACKGROUND = "X-Background"
 _HIDDEN = "null"
+_ID_CHARS = 12
 _GONE = "waitress.client_disconnected"
 
 
@@ -43,8 +44,11 @@ class Gate:
         sessions: Sessions | None = None,
         attempts: Attempts | None = None,
         hosts: Hosts | None = None,
+        node_id: str = "",
     ) -> None:
         self.keys = keys
+        # Browsers keep one cookie a name and host, whatever the port: several nodes on one machine must not share it.
+        self.cookie = f"{COOKIE}_{node_id[:_ID_CHARS]}" if node_id else COOKIE
         self._hosts = hosts or Hosts()
         self.sessions = sessions or Sessions()
         self.attempts = attempts or Attempts()
@@ -90,22 +94,22 @@ class Gate:
 
     def _session(self) -> Session | None:
         active = _BACKGROUND not in request.headers and request.path != f"{PAGES}live"
-        return self.sessions.find(request.cookies.get(COOKIE, ""), self.keys.mark, active=active)
+        return self.sessions.find(request.cookies.get(self.cookie, ""), self.keys.mark, active=active)
 
     def log_in(self, response: Response) -> None:
         """Begin a session, under an id of its own, and tell the browser."""
-        self.log_out_of_table()
+        self._forget_session()
         session = self.sessions.begin(self.keys.mark)
-        response.set_cookie(COOKIE, session.session_id, path="/", httponly=True, secure=request.is_secure, samesite="Strict")
+        response.set_cookie(self.cookie, session.session_id, path="/", httponly=True, secure=request.is_secure, samesite="Strict")
 
     def log_out(self, response: Response) -> None:
         """End the session of this request."""
-        self.log_out_of_table()
-        response.delete_cookie(COOKIE, path="/", httponly=True, secure=request.is_secure, samesite="Strict")
+        self._forget_session()
+        response.delete_cookie(self.cookie, path="/", httponly=True, secure=request.is_secure, samesite="Strict")
 
-    def log_out_of_table(self) -> None:
+    def _forget_session(self) -> None:
         """Forget the session of this request here."""
-        self.sessions.end(request.cookies.get(COOKIE, ""))
+        self.sessions.end(request.cookies.get(self.cookie, ""))
 
 
 def _stranger() -> Response | None:

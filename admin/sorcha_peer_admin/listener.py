@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _POLL_S = 1.0
 _PAUSE_S = 0.01
 _SPARE_THREADS = 8
+_MAPPED = "::ffff:"
 _PROXY_HEADERS = frozenset({"x-forwarded-for", "x-forwarded-proto"})
 """Who asks, and whether by https. The name under which the node was asked stands in ``Host``, which proxies pass on."""
 
@@ -66,6 +67,10 @@ class _ErrorTask(ErrorTask):
 class _Channel(HTTPChannel):
     parser_class = _Parser
     error_task_class = _ErrorTask
+
+    def __init__(self, server: Any, sock: Any, addr: Any, *others: Any, **options: Any) -> None:
+        # A socket for both families shows IPv4 clients as a kind of IPv6 address, by which nobody knows them.
+        super().__init__(server, sock, (addr[0].removeprefix(_MAPPED), *addr[1:]), *others, **options)
 
 
 def _trust_in(proxy: str) -> dict[str, Any]:
@@ -127,9 +132,19 @@ class Listener:
 
     def _serve(self) -> None:
         while not self._ended:
+            self._make_room()
             wasyncore.poll(_POLL_S, self._server._map)
         self._close_channels()
         self._server.close()
+
+    def _make_room(self) -> None:
+        """Part with those who ask nothing, the longest silent first, before there are so many that nobody else gets in."""
+        channels, most = self._server.active_channels, self._server.adj.connection_limit
+        if len(channels) < most * 3 // 4:
+            return
+        idle = sorted((it for it in channels.values() if not it.requests), key=lambda it: it.last_activity)
+        for channel in idle[: len(channels) - most // 2]:
+            channel.handle_close()
 
     def _in_loop(self, act: Callable[[], None]) -> None:
         # Sockets are closed by the greenlet that selects on them: a closed one in its list would be an error.

@@ -6,9 +6,12 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from sorcha_peer_admin.parameters import MAX_ROW_ID
+
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the payload, in hex"}
 _PEER_ID = {"type": "string", "pattern": "^[0-9a-f]{40}$", "description": "of a peer, in hex"}
 _COUNT = {"type": "integer", "minimum": 0}
+_ROW_ID = _COUNT | {"maximum": MAX_ROW_ID}
 _TEXT = {"type": "string"}
 _FLAG = {"type": "boolean"}
 
@@ -150,6 +153,7 @@ _SCHEMAS: dict[str, Any] = {
         "rungs": _list(_ref("Rung")),
         "score": {"type": "number", "description": "by what it did, -100 to 10; 0: nothing speaks for or against it"},
         "score_terms": _list(_object({"name": _TEXT, "amount": {"type": "number"}, "points": {"type": "number"}})),
+        "addresses": _list(_TEXT),
     }),
     "Ban": _object({
         "id": _PEER_ID, "name": {"type": "string", "description": "empty: it is not known"}, "reason": _TEXT,
@@ -220,7 +224,7 @@ _NDJSON = "application/x-ndjson"
 _UNHEALTHY = _answer("It is not; `reasons` says why.", {"allOf": [_ref("Error"), _ref("Health")]})
 _HALF_A_BATCH = {"allOf": [_ref("Error"), _ref("BatchResult")]}
 _ROWS_PAGE = [
-    _query("after", _COUNT, "rows with a greater id; 0 is the beginning"),
+    _query("after", _ROW_ID, "rows with a greater id; 0 is the beginning"),
     _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "most rows of a page"),
 ]
 _REGISTER_HEADER = {"name": "X-Register-Id", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 64}}
@@ -314,7 +318,7 @@ _PATHS: dict[str, Any] = {
         "get": _operation("The arrival log, a page of it or for ever",
             {"200": _LOG_ANSWER | {"headers": {"X-Log-Epoch": _NUMBER_HEADER, "X-Oldest-Seq": _NUMBER_HEADER}}},
             400, 503, parameters=[
-                _query("after", _COUNT, "lines with a greater seq; 0 is the beginning"),
+                _query("after", _ROW_ID, "lines with a greater seq; 0 is the beginning"),
                 _query("limit", {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1000}, "most lines of a page"),
                 _query("follow", {"type": "string", "enum": ["0", "1"]}, "1: the stream goes on, `limit` means nothing"),
                 _query("register_id", _TEXT, "only transactions of this register"),
@@ -324,7 +328,7 @@ _PATHS: dict[str, Any] = {
         {"200": _answer("What became of the lines.", _ref("BatchResult")),
          "429": _answer("The queue is full; from `next_line` on nothing was taken.", _HALF_A_BATCH),
          "503": _answer("The store failed; from `next_line` on nothing was taken.", _HALF_A_BATCH)},
-        413, 415, requestBody={"required": True, "content": _content(_NDJSON, _ref("BatchLine"))})},
+        413, 415, requestBody={"required": False, "content": _content(_NDJSON, _ref("BatchLine"))})},
     "/manage/v1/transactions/delivery": {"post": _operation("How far many submissions have come",
         {"200": _answer("In the order asked.", _object({"deliveries": _list(_ref("Delivery"))}))}, 400, 413, 503,
         requestBody={"required": True, "content": _content("application/json", _object({

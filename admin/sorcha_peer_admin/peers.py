@@ -46,4 +46,5 @@ def peer_json(peer: PeerView) -> dict[str, Any]:
         "rungs": [rung._asdict() for rung in peer.rungs],
         "score": peer.score,
         "score_terms": [term._asdict() for term in peer.score_terms],
+        "addresses": list(peer.addresses),
     }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sorcha_peer_core.hookspecs import hookimpl, hookspec
 
 if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.monitoring import MetricSource
     from sorcha_peer_core.interfaces.panels import Page, Panel
     from sorcha_peer_core.interfaces.service import NodeApi, Service
 
@@ -23,6 +24,16 @@ def peer_admin_pages(node: NodeApi) -> Sequence[Page]:  # type: ignore[empty-bod
 @hookspec
 def peer_admin_panels(node: NodeApi) -> Sequence[Panel]:  # type: ignore[empty-body]
     """Boxes on the overview. Called each time it is shown, by every browser every two seconds: quick, from what is known."""
+
+
+@hookimpl
+def peer_metrics(node: NodeApi) -> Sequence[MetricSource]:
+    """Logins; none where there are no pages."""
+    if not node.settings("admin").get("listen"):
+        return []
+    from sorcha_peer_admin.attempts import attempts_of
+
+    return [attempts_of(node).measured]
 
 
 @hookimpl

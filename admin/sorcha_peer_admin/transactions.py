@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 
+from sorcha_peer_admin.audit import note_submission
 from sorcha_peer_admin.batch import MAX_BATCH_BYTES, Batch
 from sorcha_peer_admin.errors import peer_error_response
 from sorcha_peer_admin.follow import disconnected
@@ -57,6 +58,7 @@ class TransactionRoutes:
             register_id=header_text("X-Register-Id"),
         )
         [result] = self._node.submit([submission])
+        note_submission(self._node, result.tx_hash.hex(), result.state)
         return jsonify({"hash": result.tx_hash.hex(), "state": result.state}), 202
 
     def submit_batch(self) -> Response:
@@ -73,6 +75,8 @@ class TransactionRoutes:
             batch.submit(BufferedReader(cast("RawIOBase", request.stream), _READ_BYTES))
         except PeerError as error:
             return peer_error_response(error, **batch.result(), next_line=batch.next_line)
+        finally:
+            note_submission(self._node, "a batch", f"{len(batch.accepted)} accepted, {len(batch.rejected)} rejected")
         return jsonify(batch.result())
 
     def log(self) -> Response:

@@ -25,6 +25,7 @@ from sorcha_peer_core.interfaces.service import (
     PeerView,
     PingView,
     PluginAnswer,
+    ProtectionView,
     Sample,
     ScoreTerm,
     SettingView,
@@ -32,9 +33,9 @@ from sorcha_peer_core.interfaces.service import (
     TraceView,
     Traffic,
 )
-from sorcha_peer_core.model.ids import PeerId, TxHash
+from sorcha_peer_core.model.ids import PeerId, TxHash, hashes_with_prefix
 from sorcha_peer_core.model.peer import RungView
-from sorcha_peer_core.model.transaction import LogEntry, QueueRow, QueueState, Submission
+from sorcha_peer_core.model.transaction import Header, LogEntry, QueueRow, QueueState, Submission, Transaction
 
 TOKEN = "token-of-the-tests"
 OWN_ID = PeerId("ab" * 20)
@@ -60,8 +61,11 @@ LINKED = PeerView(
     software="sorcha-peer/0.1.0", queued_bytes=17, link_age_s=90.5,
     rungs=(RungView("grpcstream", "closed", "", None), RungView("rest", "half-open", "nobody listens there", 301.2)),
     score=-9.6, score_terms=(ScoreTerm("first deliveries", 2.0, 0.4), ScoreTerm("forged", 1.0, -10.0)),
+    addresses=("grpc://192.0.2.8:5001", "rest://192.0.2.8:5002"),
 )  # fmt: skip
 
+
+KNOWN = replace(LINKED, peer_id=PeerId("00" * 20), status="known", transport="", direction="", latency_ms=None, link_age_s=None)
 
 FIRST_EVENT_ID = 1_700_000_000_000
 
@@ -109,6 +113,8 @@ class FakeNode:
         self.data_dir = data_dir
         self.max_transaction_bytes = max_transaction_bytes
         self.admin_settings: dict[str, Any] = {"listen": listen}
+        self.sections: dict[str, Mapping[str, Any]] = {"offline_mode": {"max_queue_size": 15, "max_queue_bytes": 1600}}
+        self.shown = SETTINGS
         self.entries: list[LogEntry] = []
         self.payloads: dict[TxHash, bytes] = {}
         self.calls: list[list[Submission]] = []
@@ -120,6 +126,7 @@ class FakeNode:
         self.rows: list[QueueRow] = []
         self.told: dict[TxHash, DeliveryView] = {}
         """How far submissions have come; those that are not here are unknown."""
+        self.known_peers: list[PeerView] = [LINKED, KNOWN]
         self.banned: dict[PeerId, BanView] = {}
         self.removed: set[PeerId] = set()
         self.added: list[str] = []
@@ -133,10 +140,16 @@ class FakeNode:
         self.samples: list[Sample] = []
         self.answers: dict[str, list[PluginAnswer]] = {}
         """Of plugins, by hook."""
+        self.protected = ProtectionView(
+            mode="open", public_key="0a" * 32, certificate_sha256="0b" * 32, expires_at=1_900_000_000, tls_keys=["0c" * 32]
+        )
+        self.installed: list[Mapping[str, Any]] = [
+            {"name": "admin", "distribution": "sorcha-peer-admin", "version": "0.1.0", "offers": [], "chosen": True, "error": ""}
+        ]
         self._grown = threading.Condition()
 
     def settings(self, section: str) -> Mapping[str, Any]:
-        return {"admin": self.admin_settings, "offline_mode": {"max_queue_size": 15, "max_queue_bytes": 1600}}.get(section, {})
+        return ({"admin": self.admin_settings} | self.sections).get(section, {})
 
     def status(self) -> NodeStatus:
         if self.failure:
@@ -147,10 +160,7 @@ class FakeNode:
         return self.condition
 
     def peers(self) -> list[PeerView]:
-        known = replace(
-            LINKED, peer_id=PeerId("00" * 20), status="known", transport="", direction="", latency_ms=None, link_age_s=None
-        )
-        found = [peer for peer in (LINKED, known) if peer.peer_id not in self.removed]
+        found = [peer for peer in self.known_peers if peer.peer_id not in self.removed]
         return [replace(peer, status="banned") if peer.peer_id in self.banned else peer for peer in found]
 
     def add_peer(self, address: str) -> None:
@@ -263,6 +273,28 @@ class FakeNode:
                  if register_id is None or e.register_id == register_id]  # fmt: skip
         return LogSlice(found[:limit], self.entries[0].seq if self.entries else 0, self.epoch)
 
+    def transactions_before(self, seq: int, limit: int, register_id: str | None = None) -> LogSlice:
+        if self.failure:
+            raise self.failure
+        found = [e for e in reversed(self.entries) if e.seq < seq and register_id in (None, e.register_id)]
+        return LogSlice(found[:limit], self.entries[0].seq if self.entries else 0, self.epoch)
+
+    def find_transactions(self, prefix: str, limit: int) -> list[LogEntry]:
+        hashes_with_prefix(prefix)
+        found = [e for e in self.entries if e.hash.hex().startswith(prefix.lower())]
+        return sorted(found, key=lambda e: e.hash)[:limit]
+
+    def transaction(self, tx_hash: TxHash) -> Transaction | None:
+        found = self.find_transactions(tx_hash.hex(), 1)
+        if not found or tx_hash not in self.payloads:
+            return None
+        payload = self.payloads[tx_hash]
+        header = Header(
+            network_id="sorcha", payload_hash=tx_hash, payload_size=len(payload), content_type=found[0].content_type,
+            register_id=found[0].register_id, origin_key=bytes(32), created_ms=found[0].created_ms, ttl_s=3600, nonce=1,
+        )  # fmt: skip
+        return Transaction(header, b"header", b"signature", payload)
+
     def wait_for_transactions(self, after: int, timeout_s: float) -> bool:
         self.waits.append((after, timeout_s))
         with self._grown:
@@ -304,7 +336,7 @@ class FakeNode:
             return self._grown.wait_for(lambda: self._last_event_id > after_id, timeout_s)
 
     def settings_shown(self) -> list[SettingView]:
-        return SETTINGS
+        return self.shown
 
     def history(self) -> Sequence[Sample]:
         return self.samples
@@ -312,10 +344,11 @@ class FakeNode:
     def metrics_text(self) -> bytes:
         return b"# TYPE sorcha_peer_count gauge\nsorcha_peer_count 3.0\n"
 
+    def protection(self) -> ProtectionView:
+        return self.protected
+
     def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
         return self.answers.get(hook, [])
 
     def plugins(self) -> Sequence[Mapping[str, Any]]:
-        return [
-            {"name": "admin", "distribution": "sorcha-peer-admin", "version": "0.1.0", "offers": [], "chosen": True, "error": ""}
-        ]
+        return self.installed

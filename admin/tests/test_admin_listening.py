@@ -98,10 +98,10 @@ def seen_by() -> Iterator[object]:
     """What an application sees of a request, behind a proxy of this address or without one."""
     listeners = []
 
-    def ask(trusted_proxy: str) -> dict[str, str]:
+    def ask(trusted_proxy: str, listen: str = "127.0.0.1:0") -> dict[str, str]:
         app = Flask("seen")
         app.add_url_rule("/", view_func=lambda: jsonify(host=request.host, address=request.remote_addr, scheme=request.scheme))
-        listening = listening_socket("x", "127.0.0.1:0")
+        listening = listening_socket("x", listen)
         port = listening.getsockname()[1]
         listener = Listener(app, listening, max_body_bytes=1000, trusted_proxy=trusted_proxy)
         listener.start()
@@ -126,3 +126,12 @@ def test_a_trusted_proxy_says_for_whom_it_asks_and_how_but_not_under_which_name(
 @pytest.mark.parametrize("trusted_proxy", ["", "192.0.2.7"])
 def test_nobody_else_is_believed(seen_by, trusted_proxy):
     assert seen_by(trusted_proxy) == {"host": "node.example", "address": "127.0.0.1", "scheme": "http"}
+
+
+def test_who_comes_by_ipv4_to_a_socket_for_both_is_known_by_the_usual_address(seen_by):
+    try:
+        seen = seen_by("", "[::]:0"), seen_by("127.0.0.1", "[::]:0")
+    except StartError as error:
+        pytest.skip(f"this machine has no IPv6: {error}")
+
+    assert [answer["address"] for answer in seen] == ["127.0.0.1", "203.0.113.9"]

@@ -6,10 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from admin_fakes import TOKEN, FakeNode
+from admin_fakes import OWN_ID, TOKEN, FakeNode
 from flask.testing import FlaskClient
 from werkzeug.security import check_password_hash
 
+from sorcha_peer_admin import plugin
 from sorcha_peer_admin.app import create_app
 from sorcha_peer_admin.attempts import FREE, FREE_OVERALL, LONGEST_WAIT_OVERALL_S, LONGEST_WAIT_S, Attempts
 from sorcha_peer_admin.gate import COOKIE, Gate
@@ -91,7 +92,7 @@ def test_nobody_is_led_elsewhere_after_the_login(visitor, elsewhere):
 def test_the_token_opens_the_door(visitor, node):
     assert log_in(visitor, f" {TOKEN}\n").status_code == 303
     assert is_in(visitor)
-    assert [(entry.action, entry.outcome) for entry in node.audited] == [("login", "logged in")]
+    assert [(entry.action, entry.outcome) for entry in node.audited] == [("page.login", "logged in")]
 
 
 @pytest.mark.parametrize("secret", ["", "wrong", TOKEN[:-1], "pässword"])
@@ -240,7 +241,7 @@ def test_each_further_guess_doubles_the_wait_up_to_a_limit(clock):
     attempts = Attempts(clock)
     waits = []
     for _ in range(FREE + 12):
-        attempts.failed("192.0.2.1")
+        attempts.begin("192.0.2.1")
         waits.append(attempts.wait_s("192.0.2.1"))
         clock.now_s += waits[-1]
 
@@ -251,7 +252,7 @@ def test_each_further_guess_doubles_the_wait_up_to_a_limit(clock):
 def test_guesses_from_many_addresses_slow_everybody_down_but_not_for_long(clock):
     attempts = Attempts(clock)
     for number in range(FREE_OVERALL + 50):
-        attempts.failed(f"192.0.2.{number}")
+        attempts.begin(f"192.0.2.{number}")
 
     assert attempts.wait_s("198.51.100.1") == LONGEST_WAIT_OVERALL_S
 
@@ -259,11 +260,35 @@ def test_guesses_from_many_addresses_slow_everybody_down_but_not_for_long(clock)
 def test_a_success_forgives_the_address(clock):
     attempts = Attempts(clock)
     for _ in range(FREE - 1):
-        attempts.failed("192.0.2.1")
+        attempts.begin("192.0.2.1")
     attempts.succeeded("192.0.2.1")
-    attempts.failed("192.0.2.1")
+    attempts.begin("192.0.2.1")
 
     assert attempts.wait_s("192.0.2.1") == 0
+
+
+def test_who_goes_on_guessing_does_not_push_out_what_operators_did(visitor, node, clock):
+    for _ in range(FREE_OVERALL + 20):
+        log_in(visitor, "wrong")
+        clock.now_s += LONGEST_WAIT_S
+
+    assert len(node.audited) == FREE_OVERALL
+
+
+def test_nodes_on_one_machine_have_cookies_of_their_own(client):
+    cookie = client.application.test_client().post(LOGIN, data={"secret": TOKEN}).headers["Set-Cookie"]
+
+    assert cookie.startswith(f"{COOKIE}_{OWN_ID[:12]}=")
+
+
+def test_logins_are_measured(node):
+    visitor = create_app(node, TOKEN).test_client()
+    for secret in (TOKEN, *["wrong"] * FREE, TOKEN):
+        visitor.application.test_client().post(LOGIN, data={"secret": secret})
+
+    [source] = plugin.peer_metrics(node=node)
+
+    assert {metric.labels["outcome"]: metric.value for metric in source()} == {"in": 1, "wrong": FREE, "refused": 1}
 
 
 def test_a_link_logs_in_once(client, node):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from dataclasses import replace
@@ -13,6 +14,7 @@ from admin_fakes import FIRST_EVENT_ID, OWN_ID, STATUS, TOKEN, FakeNode
 from sorcha_peer_admin.app import create_app
 from sorcha_peer_admin.pages.rates import Rates, rates_of
 from sorcha_peer_admin.pages.site import STATIC, asset
+from sorcha_peer_core.errors import StoreError
 from sorcha_peer_core.interfaces.panels import Page, Panel
 from sorcha_peer_core.interfaces.service import EventEntry, Health, PluginAnswer, Sample
 
@@ -75,7 +77,7 @@ def test_no_page_breaks_the_content_security_policy_or_runs_what_others_say(node
     page = browser.get(path).text
 
     assert "<script>alert" not in page
-    assert "49" not in re.sub(r"[0-9a-f]{12,}", "", page).replace("{{7*7}}", "")
+    assert "49" not in re.sub(r"[0-9a-f]{12,}|[\w-]{30,}", "", page).replace("{{7*7}}", "")
     assert_keeps_the_policy(page)
 
 
@@ -175,6 +177,24 @@ def test_a_logout_ends_the_streams_of_the_session(browser):
     browser.act("/admin/logout")
 
     assert list(answer.response) == []
+
+
+def test_a_node_that_stops_ends_the_stream_without_an_error(browser, node: FakeNode):
+    answer = browser.get("/admin/live")
+    next(answer.response)
+
+    node.failure = StoreError("the node is stopping")
+
+    assert list(answer.response) == []
+
+
+def test_the_libraries_are_those_that_the_list_names():
+    vendor = STATIC / "vendor"
+    listed = dict(re.findall(r"`([^`]+)`, SHA-256 `([0-9a-f]{64})`", (vendor / "LICENSES.md").read_text()))
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in vendor.iterdir()}
+
+    assert listed == {name: digest for name, digest in files.items() if not name.startswith("LICENSE")}
+    assert {name for name in files if name.startswith("LICENSE.")} == {"LICENSE.uplot", "LICENSE.cytoscape"}
 
 
 def test_rates_are_those_of_the_last_seconds():

@@ -6,6 +6,7 @@ import pytest
 from admin_fakes import LINKED, OWN_ID, FakeNode
 
 from sorcha_peer_core.errors import ActionRefused, BanInvalid, PeerUnreachable, StoreError
+from sorcha_peer_core.interfaces.service import COMMANDS_AGENT
 
 API = "/manage/v1"
 BEN = LINKED.peer_id
@@ -158,6 +159,17 @@ def test_what_is_done_about_dead_letters_is_noted_and_what_is_submitted_is_not(c
 
     assert [entry[1:] for entry in audited(node)] == [
         ("dead-letter.retry", "all", "0 dead letters"), ("dead-letter.drop", "all", "0 dead letters")
+    ]  # fmt: skip
+
+
+def test_what_the_command_line_submits_is_noted(client, node: FakeNode):
+    commands = {"User-Agent": COMMANDS_AGENT}
+
+    tx_hash = client.post(f"{API}/transactions", data=b"abc", headers=commands).get_json()["hash"]
+    client.post(f"{API}/transactions/batch", data=b'{"payload_b64": "YWI="}\n{}', headers=commands)
+
+    assert [entry[1:] for entry in audited(node)] == [
+        ("transaction.submit", tx_hash, "queued"), ("transaction.submit", "a batch", "1 accepted, 1 rejected"),
     ]  # fmt: skip
 
 

@@ -57,6 +57,7 @@ def test_peers_are_listed_with_their_links(client):
         "score_terms": [
             {"name": "first deliveries", "amount": 2.0, "points": 0.4}, {"name": "forged", "amount": 1.0, "points": -10.0},
         ],
+        "addresses": ["grpc://192.0.2.8:5001", "rest://192.0.2.8:5002"],
     }  # fmt: skip
     assert (known["status"], known["latency_ms"], known["link_age_s"]) == ("known", None, None)
 

@@ -53,6 +53,17 @@ class MemoryLog:
         rest = islice(self._log, bisect_right(self._log, seq, key=attrgetter("seq")), None)
         return list(islice((line for line in rest if register_id is None or line.register_id == register_id), limit))
 
+    def before(self, seq: int, limit: int, register_id: str | None = None) -> list[LogEntry]:
+        """Lines of the log below ``seq``, descending; with a register id only those of that register."""
+        self._check_open()
+        rest = (self._log[index] for index in reversed(range(bisect_left(self._log, seq, key=attrgetter("seq")))))
+        return list(islice((line for line in rest if register_id is None or line.register_id == register_id), limit))
+
+    def between(self, first: TxHash, last: TxHash, limit: int) -> list[LogEntry]:
+        """Lines of the log whose hash is one of these or between them, by hash."""
+        self._check_open()
+        return sorted((line for line in self._log if first <= line.hash <= last), key=attrgetter("hash"))[:limit]
+
     def created(self, start_ms: float, end_ms: float, limit: int, after: bytes = b"") -> list[Created]:
         """Lines of the log by the time they were created."""
         self._check_open()

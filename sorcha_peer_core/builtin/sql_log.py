@@ -21,12 +21,12 @@ _RESEAL = (
     "UPDATE transactions SET header = ?, signature = ?, created_ms = ?, content_type = ?, register_id = ? "
     "WHERE tx_hash = ? AND header <> ?"
 )
-_AFTER = f"SELECT {_LOG_COLUMNS} FROM transactions WHERE seq > ? ORDER BY seq LIMIT ?"
+_LINES = f"SELECT {_LOG_COLUMNS} FROM transactions WHERE"
+_AFTER, _BEFORE = "seq > ?", "seq < ?"
+_ASCENDING, _DESCENDING = "ORDER BY seq LIMIT ?", "ORDER BY seq DESC LIMIT ?"
 # The second condition lets the database use the index, which holds only transactions that have a register.
-_AFTER_IN_REGISTER = (
-    f"SELECT {_LOG_COLUMNS} FROM transactions WHERE seq > ? AND register_id = ? AND register_id <> '' ORDER BY seq LIMIT ?"
-)
-_AFTER_WITHOUT_REGISTER = f"SELECT {_LOG_COLUMNS} FROM transactions WHERE seq > ? AND register_id = ? ORDER BY seq LIMIT ?"
+_IN_REGISTER, _WITHOUT_REGISTER = "AND register_id = ? AND register_id <> ''", "AND register_id = ?"
+_BETWEEN = f"{_LINES} tx_hash BETWEEN ? AND ? ORDER BY tx_hash LIMIT ?"
 _CREATED = (
     "SELECT tx_hash, size, created_ms FROM {} WHERE (created_ms, tx_hash) > (?, ?) AND created_ms < ? "
     "ORDER BY created_ms, tx_hash LIMIT ?"
@@ -82,10 +82,17 @@ class SqlLog:
     def after(self, seq: int, limit: int, register_id: str | None = None) -> list[LogEntry]:
         """Lines of the log above ``seq``, ascending; with a register id only those of that register."""
         with self._database.reading(f"list transactions after {seq}") as connection:
-            if register_id is None:
-                return [LogEntry._make(row) for row in connection.execute(_AFTER, (seq, limit))]
-            query = _AFTER_IN_REGISTER if register_id else _AFTER_WITHOUT_REGISTER
-            return [LogEntry._make(row) for row in connection.execute(query, (seq, register_id, limit))]
+            return _lines(connection, _AFTER, _ASCENDING, seq, limit, register_id)
+
+    def before(self, seq: int, limit: int, register_id: str | None = None) -> list[LogEntry]:
+        """Lines of the log below ``seq``, descending; with a register id only those of that register."""
+        with self._database.reading(f"list transactions before {seq}") as connection:
+            return _lines(connection, _BEFORE, _DESCENDING, seq, limit, register_id)
+
+    def between(self, first: TxHash, last: TxHash, limit: int) -> list[LogEntry]:
+        """Lines of the log whose hash is one of these or between them, by hash."""
+        with self._database.reading("list transactions by their hashes") as connection:
+            return [LogEntry._make(row) for row in connection.execute(_BETWEEN, (first, last, limit))]
 
     def created(self, start_ms: float, end_ms: float, limit: int, after: bytes = b"") -> list[Created]:
         """Lines of the log by the time they were created, from the indexes alone."""
@@ -151,6 +158,17 @@ def insert(connection: SqlConnection, new: Sequence[tuple[int, Arrival]]) -> Non
 def reseal(connection: SqlConnection, arrivals: Sequence[Arrival]) -> None:
     """Give those in the log their new envelope; nothing happens where it is the old one."""
     connection.executemany(_RESEAL, [_envelope_values(arrival.transaction) for arrival in arrivals])
+
+
+def _lines(connection: SqlConnection, place: str, order: str, seq: int, limit: int, register_id: str | None) -> list[LogEntry]:
+    values = (seq, limit) if register_id is None else (seq, register_id, limit)
+    return [LogEntry._make(row) for row in connection.execute(_listing(place, order, register_id), values)]
+
+
+def _listing(place: str, order: str, register_id: str | None) -> str:
+    if register_id is None:
+        return f"{_LINES} {place} {order}"
+    return f"{_LINES} {place} {_IN_REGISTER if register_id else _WITHOUT_REGISTER} {order}"
 
 
 def _log_values(seq: int, arrival: Arrival) -> tuple[Any, ...]:

@@ -42,6 +42,8 @@ class NodeProcess:
     def __init__(self, number: int, data_dir: Path) -> None:
         self.number = number
         self.data_dir = data_dir
+        self.name = data_dir.name
+        """What it calls itself."""
         self.log_file = data_dir.with_name(f"{data_dir.name}.log")
         self.listen = _ANY_PORT
         self.admin = _ANY_PORT
@@ -68,7 +70,7 @@ class NodeProcess:
             "--data-dir",
             str(self.data_dir),
             "--name",
-            self.data_dir.name,
+            self.name,
             "--listen",
             self.listen,
             "--admin",

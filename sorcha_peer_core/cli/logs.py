@@ -6,22 +6,27 @@ import json
 import logging
 import sys
 import time
+from datetime import UTC, datetime
 
 _TEXT_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(message)s  [%(name)s]"
 _LIBRARIES_WITH_MUCH_TO_SAY = ("apscheduler", "waitress", "werkzeug", "urllib3", "peewee", "asyncio", "grpc")
 
+_MORE = ("event", "peer_id", "tx_hash")
+
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line, times in Unix milliseconds."""
+    """One JSON object a line: when, how grave, who says it and what; of events the kind, and in full whom they are about."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line."""
         line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "time_ms": round(record.created * 1000, 3),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        line |= {name: value for name in _MORE if (value := getattr(record, name, None))}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

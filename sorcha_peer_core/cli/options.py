@@ -12,6 +12,7 @@ import click
 
 from sorcha_peer_core.config import CONFIG_FILE, DEFAULT_DATA_DIR, Config, load_config
 from sorcha_peer_core.errors import StartError
+from sorcha_peer_core.interfaces.service import COMMANDS_AGENT
 
 DATA_DIR_VARIABLE = "SORCHA_PEER__NODE__DATA_DIR"
 URL_VARIABLE = "SORCHA_PEER_URL"
@@ -54,7 +55,7 @@ def node_options(command: Callable[..., Any]) -> Callable[..., Any]:
         def client() -> Any:
             from sorcha_peer_core.client import NodeClient, find_node
 
-            return NodeClient(*find_node(data_dir or Path(DEFAULT_DATA_DIR), url, token))
+            return NodeClient(*find_node(data_dir or Path(DEFAULT_DATA_DIR), url, token), agent=COMMANDS_AGENT)
 
         return command(*positional, client=client, **others)
 

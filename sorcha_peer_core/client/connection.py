@@ -37,9 +37,11 @@ class Refused(PeerError):
 class Connection:
     """Requests to one node, one at a time. Each may raise NodeUnreachable and Refused."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, agent: str = "") -> None:
         self._url = url
         self._session = _new_session(token)
+        if agent:
+            self._session.headers["User-Agent"] = agent
 
     def close(self) -> None:
         """Give it up."""

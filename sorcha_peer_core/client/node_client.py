@@ -50,8 +50,9 @@ class NodeClient:
     It needs no gevent, and works beside it. :func:`find_node` gives URL and token of a node on this machine.
     """
 
-    def __init__(self, url: str, token: str) -> None:
-        self._connection = Connection(url, token)
+    def __init__(self, url: str, token: str, agent: str = "") -> None:
+        """``agent`` is what the program calls itself, as in any User-Agent."""
+        self._connection = Connection(url, token, agent)
 
     def close(self) -> None:
         """Give up the connection."""

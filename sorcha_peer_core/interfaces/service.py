@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import PeerId, TxHash
     from sorcha_peer_core.model.peer import Endpoint, RungView
-    from sorcha_peer_core.model.transaction import LogEntry, QueueRow, Submission
+    from sorcha_peer_core.model.transaction import LogEntry, QueueRow, Submission, Transaction
+
+COMMANDS_AGENT = "sorcha-peer-commands"
+"""What the command line calls itself over the management API. What it submits is in the audit: a person does that."""
 
 
 class Service(Protocol):
@@ -65,6 +68,23 @@ class PeerView:
     """What this node thinks of it by what it did, -100 to 10; 0 of one that did nothing yet."""
     score_terms: Sequence[ScoreTerm] = ()
     """Those whose sum the score is."""
+    addresses: Sequence[str] = ()
+    """Where it says it listens, ``scheme://host:port``, best first; empty for one that can only dial."""
+
+
+class ProtectionView(NamedTuple):
+    """How the links of a node are encrypted, and what it presents, as people see it."""
+
+    mode: str
+    """open | ca | insecure"""
+    public_key: str
+    """Of its identity; the peer id is the start of its SHA-256. Hex, as all here."""
+    certificate_sha256: str
+    """Fingerprint of the certificate in use; empty without one."""
+    expires_at: int | None
+    """Unix seconds of its end."""
+    tls_keys: Sequence[str]
+    """SHA-256 of the public keys that the node's record names: of certificates that peers may see here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,6 +419,9 @@ class NodeApi(Protocol):
     def peers(self) -> list[PeerView]:
         """All known peers, linked ones first."""
 
+    def protection(self) -> ProtectionView:
+        """How links are encrypted, and what this node presents."""
+
     def add_peer(self, address: str) -> None:
         """Dial ``[scheme://]host:port[#PEER_ID]`` now, and keep who answers in the peer table; blocks until it is linked.
 
@@ -487,6 +510,19 @@ class NodeApi(Protocol):
     def transactions(self, after: int, limit: int, register_id: str | None = None) -> LogSlice:
         """A slice of the arrival log."""
 
+    def transactions_before(self, seq: int, limit: int, register_id: str | None = None) -> LogSlice:
+        """The same backwards: lines with a smaller ``seq``, the newest first."""
+
+    def find_transactions(self, prefix: str, limit: int) -> list[LogEntry]:
+        """Up to ``limit`` lines of the log whose hash begins with these hex digits, by hash. Cheap.
+
+        Raises:
+            ValueError: this is not how a hash begins.
+        """
+
+    def transaction(self, tx_hash: TxHash) -> Transaction | None:
+        """One transaction of the log with its envelope and payload; None when it is not there, or has lost its payload."""
+
     def wait_for_transactions(self, after: int, timeout_s: float) -> bool:
         """Block until the log goes beyond ``after`` (True), or the time is over or the node stops (False)."""
 
@@ -516,7 +552,10 @@ class NodeApi(Protocol):
         """All metrics in Prometheus' text format 0.0.4."""
 
     def plugins(self) -> Sequence[Mapping[str, Any]]:
-        """What is installed: name, distribution, version, offers, chosen, error."""
+        """What is installed: name, distribution, version, offers, chosen, error.
+
+        ``offers`` has, of each thing it can build, kind, name, summary and chosen.
+        """
 
     def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
         """What plugins say to a hook that one of them has brought, ``hook(node) -> Sequence``; failures are among the answers."""

@@ -61,6 +61,12 @@ class TransactionStore(Protocol):
     def after(self, seq: int, limit: int, register_id: str | None = None) -> list[LogEntry]:
         """Up to ``limit`` lines of the log with a ``seq`` above the given one, ascending."""
 
+    def before(self, seq: int, limit: int, register_id: str | None = None) -> list[LogEntry]:
+        """Up to ``limit`` lines of the log with a ``seq`` below the given one, descending."""
+
+    def between(self, first: TxHash, last: TxHash, limit: int) -> list[LogEntry]:
+        """Up to ``limit`` lines of the log whose hash is one of these or between them, by hash. Reads no other lines."""
+
     def created(self, start_ms: float, end_ms: float, limit: int, after: bytes = b"") -> list[Created]:
         """Up to ``limit`` transactions of the log that were created in ``[start_ms, end_ms)``, by time and then by hash.
 

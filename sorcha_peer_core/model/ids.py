@@ -49,6 +49,19 @@ def parse_tx_hash(text: str) -> TxHash:
     return TxHash(bytes.fromhex(digits))
 
 
+def hashes_with_prefix(digits: str) -> tuple[TxHash, TxHash]:
+    """The least and the greatest hash that begins with these hex digits; raises ValueError with the reason.
+
+    >>> first, last = hashes_with_prefix("ABC")
+    >>> first[:3].hex(), last[:3].hex()
+    ('abc000', 'abcfff')
+    """
+    prefix = digits.strip().lower()
+    if not 0 < len(prefix) <= 2 * HASH_BYTES or not _HEX.issuperset(prefix):
+        raise ValueError(f"{digits[:80]!r} is not how a transaction hash begins; one has {2 * HASH_BYTES} hex digits")
+    return parse_tx_hash(prefix.ljust(2 * HASH_BYTES, "0")), parse_tx_hash(prefix.ljust(2 * HASH_BYTES, "f"))
+
+
 def short(name: str | bytes) -> str:
     """The first eight digits, for log lines.
 

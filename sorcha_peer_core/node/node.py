@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from random import SystemRandom
 from time import monotonic
@@ -14,21 +13,21 @@ from gevent.event import Event as Signal
 
 from sorcha_peer_core.builtin import plugin as builtin_plugin
 from sorcha_peer_core.config import Config, Section
-from sorcha_peer_core.errors import NotTraced, StoreError
-from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, PluginAnswer, TraceView
+from sorcha_peer_core.errors import StoreError
+from sorcha_peer_core.interfaces.service import Health, JobView, NodeStatus, PeerView, PluginAnswer, ProtectionView
 from sorcha_peer_core.interfaces.transport import CertifiedElsewhere, TransportContext
 from sorcha_peer_core.model.events import StateChanged
 from sorcha_peer_core.model.messages import Peers
 from sorcha_peer_core.model.peer import Endpoint, parse_host_port
 from sorcha_peer_core.node.choice import Choice, choose
 from sorcha_peer_core.node.classic import ClassicServices, classic_services
+from sorcha_peer_core.node.log_reading import LogReading
 from sorcha_peer_core.node.observing import Observing
 from sorcha_peer_core.node.operating import Operating
 from sorcha_peer_core.node.parts import Ground, Parts, assemble
 from sorcha_peer_core.node.report import Report
 from sorcha_peer_core.node.submitting import Submitting
-from sorcha_peer_core.node.tracing import TRACED
-from sorcha_peer_core.plugin_manager import PluginManager
+from sorcha_peer_core.plugin_manager import PluginManager, chosen_names, described
 from sorcha_peer_core.protocol.breaker import BreakerConfig
 from sorcha_peer_core.services.bans import EXPIRED_EVERY_S
 from sorcha_peer_core.services.bootstrap_sources import ASK_INTERVAL_S, bootstrap_entries
@@ -43,7 +42,7 @@ from sorcha_peer_core.services.pace import Pace
 from sorcha_peer_core.services.plaintext import check_plaintext
 from sorcha_peer_core.services.plugin_reports import PluginReports
 from sorcha_peer_core.services.retention import PRUNED_EVERY_S
-from sorcha_peer_core.services.store_care import CHECKED_EVERY_S, StoreCare, StoreThread, payload_of
+from sorcha_peer_core.services.store_care import CHECKED_EVERY_S, StoreCare, StoreThread
 from sorcha_peer_core.services.supervisor import Supervisor
 from sorcha_peer_core.services.tls.modes import Protection, protect
 from sorcha_peer_core.services.visits import BESIDE_LINKS
@@ -51,7 +50,6 @@ from sorcha_peer_core.services.visits import BESIDE_LINKS
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.service import Service
     from sorcha_peer_core.interfaces.transport import Transport
-    from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.services.storage import Done
 
 log = logging.getLogger(__name__)
@@ -64,7 +62,7 @@ def default_plugins() -> PluginManager:
     return PluginManager([("builtin", builtin_plugin)])
 
 
-class Node(Submitting, Observing, Operating):
+class Node(Submitting, LogReading, Observing, Operating):
     """One node. ``start`` and ``stop`` once each; in between it is a :class:`NodeApi` for services."""
 
     def __init__(self, config: Config, plugins: PluginManager | None = None, *, notices: Sequence[str] = ()) -> None:
@@ -321,48 +319,18 @@ class Node(Submitting, Observing, Operating):
         """All known peers, linked ones first."""
         return self._report.peers()
 
+    def protection(self) -> ProtectionView:
+        """How links are encrypted."""
+        return self._report.protection()
+
     def jobs(self) -> Sequence[JobView]:
         """What the node does every so often."""
         return self._assembled.schedule.jobs()
 
-    def transactions(self, after: int, limit: int, register_id: str | None = None) -> LogSlice:
-        """A slice of the arrival log."""
-        store = self._assembled.ground.store
-        entries, oldest_seq = self._store_thread.call(lambda: (store.after(after, limit, register_id), store.oldest_seq()))
-        return LogSlice(entries, oldest_seq, store.log_epoch)
-
-    def wait_for_transactions(self, after: int, timeout_s: float) -> bool:
-        """Block until the log goes beyond ``after``, the time is over or the node stops."""
-        driver = self._assembled.driver
-        deadline = monotonic() + timeout_s
-        while driver.last_seq <= after and self._running:
-            if not driver.log_grew.wait(deadline - monotonic()):
-                break
-        return driver.last_seq > after
-
-    def payload(self, tx_hash: TxHash) -> bytes | None:
-        """The payload of a transaction that is stored or queued here."""
-        return self._store_thread.call(payload_of, self._assembled.ground.store, tx_hash)
-
-    def trace(self, tx_hash: TxHash) -> TraceView:
-        """Whom a transaction came from, and who got it from here. Raises NotTraced, saying why there is no trace."""
-        parts = self._assembled
-        view = parts.tracing.view(tx_hash, self._report.name_of)
-        if view is not None:
-            return view
-        store = parts.ground.store
-        if self._store_thread.call(store.known, [tx_hash]):
-            raise NotTraced(
-                f"the transaction {tx_hash.hex()} is here, but no longer traced: "
-                f"a node keeps traces of the latest {TRACED:,} since it started"
-            )
-        if self._store_thread.call(store.payload, tx_hash) is not None:
-            raise NotTraced(f"the transaction {tx_hash.hex()} waits in the queue for its release; its trace begins then")
-        raise NotTraced(f"the transaction {tx_hash.hex()} is not here")
-
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         """What is installed."""
-        return [asdict(info) for info in self._plugin_manager.infos()]
+        chosen = chosen_names(self._config)
+        return [described(info, chosen) for info in self._plugin_manager.infos()]
 
     def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
         """What plugins say to a hook that some plugin has brought."""

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core import __version__
-from sorcha_peer_core.interfaces.service import NodeStatus, PeerView, ScoreTerm, Traffic
+from sorcha_peer_core.interfaces.service import NodeStatus, PeerView, ProtectionView, ScoreTerm, Traffic
 from sorcha_peer_core.node.submitting import receipts_needed
 from sorcha_peer_core.protocol.quota import Kind
 
@@ -93,6 +93,18 @@ class Report:
         """All known peers, linked ones first."""
         views = [self._view(member) for member in self._parts.discovery.members]
         return sorted(views, key=lambda view: (view.status != "linked", view.peer_id))
+
+    def protection(self) -> ProtectionView:
+        """How links are encrypted, and what this node presents."""
+        ground = self._parts.ground
+        credentials = ground.protection.credentials
+        return ProtectionView(
+            mode=ground.config.security.mode,
+            public_key=ground.identity.public_key.hex(),
+            certificate_sha256=credentials.server_binding.hex() if credentials else "",
+            expires_at=credentials.expires_at if credentials else None,
+            tls_keys=[key.hex() for key in self._parts.own.record.tls_keys],
+        )
 
     def name_of(self, peer_id: PeerId) -> str:
         """What a known peer calls itself; empty for one that is not known any more."""
@@ -200,6 +212,7 @@ class Report:
             rungs=self._parts.links.rungs(record.peer_id),
             score=self._parts.conduct.score(record.peer_id),
             score_terms=tuple(ScoreTerm(*term) for term in self._parts.conduct.explain(record.peer_id)),
+            addresses=tuple(str(endpoint) for endpoint in record.endpoints),
         )
 
 

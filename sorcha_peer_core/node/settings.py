@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from sorcha_peer_core.config import MASK, Config, Section, is_secret, leaves, without_password
+from sorcha_peer_core.config import Config, Section, leaves
 from sorcha_peer_core.interfaces.service import SettingView
+from sorcha_peer_core.model.masking import MASK, is_secret, without_password
 
 
 def settings_shown(config: Config) -> list[SettingView]:

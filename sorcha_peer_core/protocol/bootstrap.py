@@ -31,11 +31,6 @@ class _Runner:
     """Who answered there last."""
     is_self: bool = False
 
-    @property
-    def known(self) -> PeerId | None:
-        """Who is there, as far as anybody knows."""
-        return self.peer_id or self.entry.peer_id
-
 
 class Bootstrap:
     """Dials the configured first contacts while the node needs one: all of them, some at a time, until one answers.
@@ -153,7 +148,8 @@ class Bootstrap:
         self._reasons.clear()
 
     def _may_be_dialled(self, runner: _Runner) -> bool:
-        return not (runner.is_self or (runner.known is not None and self._is_banned(runner.known)))
+        known = runner.peer_id or runner.entry.peer_id
+        return not (runner.is_self or (known is not None and self._is_banned(known)))
 
     def _end(self, needed: bool, now: float) -> None:
         self._racing = False

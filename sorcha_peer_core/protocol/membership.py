@@ -151,6 +151,11 @@ class Membership:
             member.silent, member.dial_at_s = False, now
         self._see_again(peer_id)
 
+    @property
+    def has_bans(self) -> bool:
+        """Whether there is anybody with whom this node has nothing to do."""
+        return bool(self._banned)
+
     def is_banned(self, peer_id: PeerId) -> bool:
         """Whether this node has nothing to do with it."""
         return peer_id in self._banned
@@ -357,7 +362,8 @@ class Membership:
         """Bring what is derived from a member's state into line with it."""
         hope = self._hope(member)
         self._count(member, -1)
-        banned = member.peer_id in self._banned
+        # Most nodes ban nobody, and this is called all the time.
+        banned = bool(self._banned) and member.peer_id in self._banned
         member.live = not banned and (member.linked or (member.dialable and hope <= Hope.SOME))
         member.lost = not banned and not member.linked and hope is Hope.LOST
         self._count(member, 1)

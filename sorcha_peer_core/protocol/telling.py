@@ -135,8 +135,11 @@ class Telling:
         self._listed_s = now
         self._good, self._hearsay = [], []
         self._recent.clear()
+        has_bans = self._members.has_bans
         for member in self._members:
-            if member.lost or member.silent or self._members.is_banned(member.peer_id) or not is_fresh(member.record, at):
+            if member.lost or member.silent or not is_fresh(member.record, at):
+                continue
+            if has_bans and self._members.is_banned(member.peer_id):
                 continue
             if self._members.is_avoided(member.peer_id, now):
                 continue

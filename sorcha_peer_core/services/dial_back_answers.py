@@ -84,7 +84,7 @@ class DialBackAnswers:
         try:
             self._links.look([endpoint], expected=peer_id, timeout_s=LOOK_S)
         except (TransportError, HandshakeRefused) as error:
-            log.debug("peer %s was not reached at %s: %s", short(peer_id), endpoint, error)
+            log.debug("peer %s was not reached at %s: %s", short(peer_id), endpoint, error, extra={"peer_id": peer_id})
             # What listens on this machine is nobody's business: the peer may be a stranger behind a relay on it.
             return "it was not reached there" if is_loopback(endpoint.host) else str(error) or type(error).__name__
         return ""

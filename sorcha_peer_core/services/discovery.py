@@ -401,7 +401,8 @@ class DiscoveryService:
 
     def _failure(self, contact: Contact, error: TransportError | HandshakeRefused) -> Failure:
         if contact.expected is not None:
-            log.debug("peer %s could not be reached: %s", short(contact.expected), error)
+            about = {"peer_id": contact.expected}
+            log.debug("peer %s could not be reached: %s", short(contact.expected), error, extra=about)
         itself = isinstance(error, DialledItself) or any(map(self._links.is_own, contact.endpoints))
         banned = error.peer_id if isinstance(error, Banned) else None
         return Failure(str(error), itself, getattr(error, "farewell", Farewell.UNSAID), banned)

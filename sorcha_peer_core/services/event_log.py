@@ -38,8 +38,8 @@ class EventLog:
         level, sentence = told(event)
         # Only what strangers can bring about at will is a warning; the rest is bounded by what the node itself does.
         self._written[kind] += level >= logging.WARNING
-        if self._written[kind] <= MOST_IN_WINDOW:
-            log.log(level, "%s", sentence)
+        if self._written[kind] <= MOST_IN_WINDOW and log.isEnabledFor(level):
+            log.log(level, "%s", sentence, extra={"event": kind.__name__} | _about(event))
 
     def _next_window(self) -> None:
         for kind, number in self._written.items():
@@ -47,6 +47,12 @@ class EventLog:
                 log.warning("%d more events of the kind %s were not written down", number - MOST_IN_WINDOW, kind.__name__)
         self._written.clear()
         self._window_began = self._clock()
+
+
+def _about(event: Event) -> dict[str, str]:
+    """The peer and the transaction that it is about, in full; collectors search for them, people read the short ones."""
+    peer_id, tx_hash = getattr(event, "peer_id", None), getattr(event, "tx_hash", None)
+    return ({"peer_id": peer_id} if peer_id else {}) | ({"tx_hash": tx_hash.hex()} if tx_hash else {})
 
 
 def told(event: Event) -> tuple[int, str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import islice
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from gevent.event import Event as Signal
 
@@ -21,14 +21,26 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 KEPT = 10_000
+_LEVELS = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warning"}
 
 
-class Happened(NamedTuple):
+class Happened:
     """An event with its place among those of this process."""
 
-    event_id: int
-    at_ms: float
-    event: Event
+    __slots__ = ("_entry", "at_ms", "event", "event_id")
+
+    def __init__(self, event_id: int, at_ms: float, event: Event) -> None:
+        self.event_id = event_id
+        self.at_ms = at_ms
+        self.event = event
+        self._entry: EventEntry | None = None
+
+    @property
+    def entry(self) -> EventEntry:
+        """What people and programs see of it; made when somebody asks, and kept, since pages ask again and again."""
+        if self._entry is None:
+            self._entry = _entry_of(self)
+        return self._entry
 
 
 class EventBus:
@@ -70,7 +82,7 @@ class EventBus:
         newer = max(0, self.last_id - event_id)
         # From the end: whoever follows wants the last few, and a deque is slow in its middle.
         found = [*islice(reversed(self.latest), newer)][::-1][:limit]
-        return EventSlice([entry_of(happened) for happened in found], self.last_id + 1 - len(self.latest), self.last_id)
+        return EventSlice([happened.entry for happened in found], self.last_id + 1 - len(self.latest), self.last_id)
 
     def wait(self, event_id: int, timeout_s: float) -> bool:
         """Block until there is one with a greater id (True), or the time is over or ``end`` was called (False)."""
@@ -86,17 +98,14 @@ class EventBus:
         self._grew.set()
 
 
-def entry_of(happened: Happened) -> EventEntry:
-    """What people and programs see of an event."""
-    event_id, at_ms, event = happened
+def _entry_of(happened: Happened) -> EventEntry:
+    event = happened.event
     level, sentence = told(event)
     fields = {name: _json_value(getattr(event, name)) for name in type(event).__dataclass_fields__}
-    return EventEntry(event_id, at_ms, type(event).__name__, logging.getLevelName(level).lower(), sentence, fields)
+    return EventEntry(happened.event_id, happened.at_ms, type(event).__name__, _LEVELS[level], sentence, fields)
 
 
 def _json_value(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_json_value(item) for item in value]
-    return value
+    return [_json_value(item) for item in value] if isinstance(value, tuple) else value

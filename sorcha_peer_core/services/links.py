@@ -319,8 +319,9 @@ class Links:
             return
         # Another greenlet is in charge of what is sent, and may be blocked: only one may use a link at a time.
         if session.peer is not None:
-            log.warning("peer %s broke the rules: %s", short(session.peer.peer_id), error)
-            self.on_broken_rules(session.peer.peer_id)
+            peer_id = session.peer.peer_id
+            log.warning("peer %s broke the rules: %s", short(peer_id), error, extra={"peer_id": peer_id})
+            self.on_broken_rules(peer_id)
         session.failed(LinkClosed(str(error)))
         session.link.close(str(error))
 

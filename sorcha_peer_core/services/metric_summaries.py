@@ -22,6 +22,7 @@ GAUGES: Mapping[str, str] = {
 
 COUNTERS: Mapping[str, str] = {
     "gossip_rounds": "Times that gathered announcements went out.",
+    "banned_refused": "Times a banned peer, or a dial to one, was turned away.",
     "dead_letters": "Submissions that were given up.",
     "receipts": "Receipts of peers for own submissions.",
     "sync_recovered": "Transactions that pushes and announcements had missed, and sync brought.",
@@ -29,7 +30,6 @@ COUNTERS: Mapping[str, str] = {
     "store_operations_put_aside": "Transactions that the store does not take, however often it is tried.",
     "digests_refused": "Comparisons of peers that were not what they should be.",
     "transactions_rejected": "Transactions that did not verify.",
-    "banned_refused": "Handshakes that ended because the peer is banned.",
     "chunks_refused": "Chunks that were not what the origin signed.",
     "compression_sent_plain_bytes": "Batches that were sent compressed, before.",
     "compression_sent_bytes": "The same as they were sent.",

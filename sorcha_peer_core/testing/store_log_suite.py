@@ -97,6 +97,35 @@ class ArrivalLogSuite(OpenedStore):
         assert [entry.seq for entry in self.store.after(0, 10, "")] == [3]
         assert self.store.after(0, 10, "cars") == []
 
+    def test_the_log_is_read_backwards_page_by_page(self) -> None:
+        self.store.append(arrivals_of(*[b"%d" % number for number in range(7)]))
+
+        pages, seq = [], 100
+        while page := self.store.before(seq, 3):
+            pages.append([entry.seq for entry in page])
+            seq = page[-1].seq
+
+        assert pages == [[7, 6, 5], [4, 3, 2], [1]]
+        assert self.store.before(3, 1) == self.store.after(1, 1)
+
+    def test_a_register_shows_only_its_own_transactions_backwards(self) -> None:
+        for payload, register_id in ((b"a", "land"), (b"b", "ships"), (b"c", ""), (b"d", "land")):
+            self.store.append([arrival_of(payload, register_id=register_id)])
+
+        assert [entry.seq for entry in self.store.before(9, 10, "land")] == [4, 1]
+        assert [entry.seq for entry in self.store.before(4, 10, "land")] == [1]
+        assert [entry.seq for entry in self.store.before(9, 1, "land")] == [4]
+        assert [entry.seq for entry in self.store.before(9, 10, "")] == [3]
+        assert self.store.before(9, 10, "cars") == []
+
+    def test_lines_are_found_between_two_hashes_with_both_ends(self) -> None:
+        hashes = sorted(tx_hash_of(b"%d" % number) for number in range(20))
+        self.store.append(arrivals_of(*[b"%d" % number for number in range(20)]))
+
+        assert [entry.hash for entry in self.store.between(hashes[3], hashes[6], 10)] == hashes[3:7]
+        assert [entry.hash for entry in self.store.between(hashes[3], hashes[6], 2)] == hashes[3:5]
+        assert self.store.between(tx_hash_of(b"missing"), tx_hash_of(b"missing"), 2) == []
+
     def test_known_names_those_in_the_log_and_no_others(self) -> None:
         self.store.append(arrivals_of(b"a", b"b"))
 

@@ -143,6 +143,17 @@ def _after(rng: Random) -> Question:
     return Question(f"after {seq}, {limit}", lambda store: store.after(seq, limit))
 
 
+def _before(rng: Random) -> Question:
+    seq, limit = rng.randrange(60), rng.randrange(1, 8)
+    return Question(f"before {seq}, {limit}", lambda store: store.before(seq, limit))
+
+
+def _between(rng: Random) -> Question:
+    first, last = sorted(tx_hash_of(rng.choice(_PAYLOADS)) for _ in range(2))
+    limit = rng.randrange(1, 8)
+    return Question(f"between {first.hex()[:6]} and {last.hex()[:6]}, {limit}", lambda store: store.between(first, last, limit))
+
+
 def _recent(rng: Random) -> Question:
     most = rng.randrange(30)
     return Question(f"recent_hashes {most}", lambda store: list(store.recent_hashes(most)))
@@ -170,7 +181,7 @@ def _queue_rows(rng: Random) -> Question:
 
 _WEIGHTS: dict[Callable[[Random], Question], int] = {
     _put: 20, _append: 25, _delivered: 4, _postpone: 10, _give_up: 5, _revive: 3, _drop: 1, _lapse: 1, _due: 8, _prune: 8,
-    _created: 4, _after: 3, _recent: 3, _queued: 3, _queue_rows: 3,
+    _created: 4, _after: 3, _before: 3, _between: 3, _recent: 3, _queued: 3, _queue_rows: 3,
 }  # fmt: skip
 
 

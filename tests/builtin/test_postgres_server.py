@@ -13,10 +13,11 @@ import pytest
 from postgres_parts import PASSWORD
 
 from sorcha_peer_core.builtin import plugin
-from sorcha_peer_core.config import Config, without_password
+from sorcha_peer_core.config import Config
 from sorcha_peer_core.errors import ConfigError, StoreBroken, StoreError
 from sorcha_peer_core.model.ban import Ban
 from sorcha_peer_core.model.ids import PeerId, tx_hash_of
+from sorcha_peer_core.model.masking import without_password
 from sorcha_peer_core.model.transaction import QueueTotals
 from sorcha_peer_core.plugin_manager import PluginManager
 from sorcha_peer_core.testing.store_samples import NOW_MS, arrival_of, arrivals_of, peer_row_of, submissions_of

@@ -132,7 +132,16 @@ def test_a_place_in_the_log_is_not_given_again_after_its_row_was_deleted(store, 
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        (sql_log._AFTER_IN_REGISTER, "SEARCH transactions USING INDEX idx_transactions_register"),
+        (
+            sql_log._listing(sql_log._AFTER, sql_log._ASCENDING, "land"),
+            "SEARCH transactions USING INDEX idx_transactions_register",
+        ),
+        (
+            sql_log._listing(sql_log._BEFORE, sql_log._DESCENDING, "land"),
+            "SEARCH transactions USING INDEX idx_transactions_register",
+        ),
+        (sql_log._listing(sql_log._BEFORE, sql_log._DESCENDING, None), "SEARCH transactions USING INTEGER PRIMARY KEY"),
+        (sql_log._BETWEEN, "SEARCH transactions USING INDEX"),
         (sql_log._CREATED.format("transactions"), "SEARCH transactions USING COVERING INDEX idx_transactions_created"),
         (sql_log._CREATED.format("emptied"), "SEARCH emptied USING COVERING INDEX idx_emptied_created"),
         (sql_pruning._OVER.format("lower(hex(transactions.tx_hash))"), "SEARCH transactions USING INDEX idx_transactions_later"),

@@ -121,6 +121,8 @@ class FakeApi:
         self.deliveries: dict[str, list[dict[str, object]]] = {}
         """What is answered about a submission, one after the other; the last for ever. Others are delivered."""
         self.connected = 3
+        self.agents: set[str] = set()
+        """What those who asked called themselves."""
         self.bans: list[dict[str, object]] = []
         self.audit: list[dict[str, object]] = []
         """Newest first."""
@@ -322,6 +324,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _begin(self) -> tuple[str, dict[str, str]]:
         parts = urlsplit(self.path)
+        self.api.agents.add(self.headers["User-Agent"])
         self.api.requests.append(f"{self.command} {parts.path}")
         return parts.path.removeprefix("/manage/v1"), {key: values[0] for key, values in parse_qs(parts.query).items()}
 

@@ -8,6 +8,9 @@ import logging
 import pytest
 
 from sorcha_peer_core.cli.logs import set_up_logging
+from sorcha_peer_core.model.events import StateChanged, TransactionRejected
+from sorcha_peer_core.model.ids import PeerId, TxHash
+from sorcha_peer_core.services.event_log import EventLog
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +37,35 @@ def test_collectors_read_one_object_a_line(capsys):
 
     line = json.loads(capsys.readouterr().err)
     assert (line["level"], line["logger"], line["message"]) == ("info", "sorcha_peer_core.x", "two\nlines")
+
+
+def test_collectors_read_when_it_was_in_both_of_the_usual_forms(capsys, monkeypatch):
+    monkeypatch.setattr("logging.time.time", lambda: 1_700_000_000.1234)
+    monkeypatch.setattr("logging.time.time_ns", lambda: 1_700_000_000_123_400_000, raising=False)
+    set_up_logging("info", "json")
+
+    logging.getLogger("x").info("a")
+
+    line = json.loads(capsys.readouterr().err)
+    assert (line["time"], line["time_ms"]) == ("2023-11-14T22:13:20.123+00:00", 1_700_000_000_123.4)
+
+
+def test_collectors_read_in_full_whom_an_event_is_about_and_people_in_short(capsys):
+    peer_id, tx_hash = PeerId("ab" * 20), TxHash(bytes(range(32)))
+    tell = EventLog(lambda: 0.0)
+
+    set_up_logging("info", "json")
+    tell(TransactionRejected(tx_hash, peer_id, "why"))
+    tell(TransactionRejected(tx_hash, None, "why"))
+    tell(StateChanged("online", "why"))
+    rejected, unknown, changed = map(json.loads, capsys.readouterr().err.splitlines())
+    set_up_logging("info", "text")
+    tell(TransactionRejected(tx_hash, peer_id, "why"))
+
+    assert (rejected["peer_id"], rejected["tx_hash"], rejected["event"]) == (peer_id, tx_hash.hex(), "TransactionRejected")
+    assert "peer_id" not in unknown
+    assert changed.keys() == {"time", "time_ms", "level", "logger", "message", "event"}
+    assert "rejected transaction 00010203 from peer abababab: why" in capsys.readouterr().err
 
 
 def test_a_traceback_stays_inside_its_object(capsys):

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from sorcha_peer_core.cli.durations import seconds_of
+from sorcha_peer_core.interfaces.service import COMMANDS_AGENT
 
 NORTH, SOUTH, SOUTHEAST = "ab" * 20, "cd" * 20, "ce" * 20
 STRANGER = "12" * 20
@@ -117,6 +118,12 @@ def test_bans_are_a_table_for_people_and_json_for_programs(api, command, data_di
     assert all(text in shown for text in (SOUTH, "it floods us", "operator", "lifted"))
     assert "\x1b" not in shown
     assert json.loads(command("bans", "--json", "--data-dir", data_dir).out) == {"bans": [ban]}
+
+
+def test_commands_say_that_they_are_commands(api, command, data_dir):
+    command("bans", "--data-dir", data_dir)
+
+    assert api.agents == {COMMANDS_AGENT}
 
 
 def test_the_audit_is_read_page_by_page(api, command, data_dir, monkeypatch):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from sorcha_peer_core.cli.cluster import toml_of
-from sorcha_peer_core.cli.devnet import _configs_of, _links_wanted, made_up_payloads
+from sorcha_peer_core.cli.devnet import _configs_of, _links_wanted, _show_pages, made_up_payloads
 from sorcha_peer_core.config import load_config
 from sorcha_peer_core.errors import ConfigError
 
@@ -112,3 +114,21 @@ def test_a_network_has_formed_when_all_are_linked_to_all_or_each_to_half_of_what
     config = load_config(None, {}, {"communication": {"max_connections": most}})
 
     assert _links_wanted(config, nodes) == links
+
+
+def test_the_pages_of_every_node_are_named_until_somebody_ends_it(capsys, monkeypatch):
+    class Interrupted:
+        def wait(self):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("gevent.event.Event", Interrupted)
+    nodes = [
+        SimpleNamespace(number=number, client=SimpleNamespace(login_link=lambda url=f"http://n{number}/": {"url": url}))
+        for number in (1, 2)
+    ]
+
+    _show_pages(nodes)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["node 1  http://n1/", "node 2  http://n2/"]
+    assert "Ctrl-C" in lines[2]

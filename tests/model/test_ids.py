@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from sorcha_peer_core.model.ids import parse_peer_id, parse_tx_hash, peer_id_of, short, tx_hash_of
+from sorcha_peer_core.model.ids import hashes_with_prefix, parse_peer_id, parse_tx_hash, peer_id_of, short, tx_hash_of
 
 
 def test_a_peer_is_named_by_the_first_half_of_the_hash_of_its_key():
@@ -39,6 +39,19 @@ def test_what_is_no_transaction_hash_is_refused_with_what_one_looks_like(text: s
 def test_a_long_wrong_hash_is_not_repeated_in_full():
     with pytest.raises(ValueError) as caught:
         parse_tx_hash("z" * 100_000)
+
+    assert len(str(caught.value)) < 200
+
+
+def test_the_beginning_of_a_hash_stands_for_all_hashes_that_begin_so():
+    assert hashes_with_prefix(" AbC\n") == (b"\xab\xc0" + bytes(30), b"\xab\xcf" + b"\xff" * 30)
+    assert hashes_with_prefix("ab" * 32) == (b"\xab" * 32, b"\xab" * 32)
+
+
+@pytest.mark.parametrize("text", ["", "xyz", "ab" * 32 + "a", "z" * 100_000])
+def test_what_begins_no_hash_is_refused_briefly(text: str):
+    with pytest.raises(ValueError, match="one has 64 hex digits") as caught:
+        hashes_with_prefix(text)
 
     assert len(str(caught.value)) < 200
 

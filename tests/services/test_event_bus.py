@@ -38,6 +38,17 @@ ALL = [
         logging.WARNING,
         "none of the 2 bootstrap nodes answers (a:1: why; b:2: who); trying again until one does",
     ),
+    (
+        e.PeerBanned(ALICE, "it floods us", "operator", None),
+        logging.INFO,
+        "peer abababab is banned until that is lifted: it floods us",
+    ),
+    (
+        e.PeerBanned(ALICE, "", "flood", 1_700_000_000),
+        logging.INFO,
+        "peer abababab is banned until 2023-11-14 22:13:20 UTC, by the rule flood",
+    ),
+    (e.PeerUnbanned(ALICE, "its time is over"), logging.INFO, "peer abababab is not banned any more: its time is over"),
     (e.HandshakeRefused("a:1", "why"), logging.WARNING, "refused a link with a:1: why"),
     (e.TurnedAway(ALICE, "a:1"), logging.DEBUG, "had no room for peer abababab at a:1"),
     (e.TransactionRejected(HASH, ALICE, "why"), logging.WARNING, "rejected transaction 00000000 from peer abababab: why"),

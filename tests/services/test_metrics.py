@@ -168,7 +168,7 @@ def test_every_metric_of_a_node_is_explained_and_named_once(text):
 
 
 def test_a_counter_that_nothing_was_counted_of_yet_is_there_with_its_type(text):
-    for name in ("connection_errors", "dropped", "submissions_refused", "pruned", "plugin_failures"):
+    for name in ("bans", "connection_errors", "dropped", "submissions_refused", "pruned", "plugin_failures"):
         assert f"# TYPE sorcha_{name}_total counter" in text
 
 

@@ -41,6 +41,28 @@ def test_a_node_without_encryption_names_none(village):
     assert village.node(1)._assembled.own.record.tls_keys == ()
 
 
+def test_a_node_shows_what_it_presents(village):
+    view = village.node(1, **OPEN).protection()
+
+    assert view.mode == "open"
+    assert view.expires_at > time.time() + 86_400
+    assert [len(bytes.fromhex(text)) for text in (view.public_key, view.certificate_sha256, *view.tls_keys)] == [32, 32, 32]
+
+
+def test_a_node_without_encryption_presents_nothing(village):
+    view = village.node(1, security={"mode": "insecure"}).protection()
+
+    assert (view.mode, view.certificate_sha256, view.expires_at, view.tls_keys) == ("insecure", "", None, [])
+
+
+def test_a_node_says_which_of_the_installed_plugins_are_chosen(village):
+    [builtin] = [plugin for plugin in village.node(1).plugins() if plugin["name"] == "builtin"]
+
+    strategies = {offer["name"]: offer["chosen"] for offer in builtin["offers"] if offer["kind"] == "strategy"}
+    assert builtin["chosen"] is True
+    assert strategies == {"mesh": True, "sqrt": False, "flood": False}
+
+
 def refusals(node):
     return node._assembled.ground.events.counts["HandshakeRefused"]
 

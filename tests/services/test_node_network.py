@@ -312,6 +312,7 @@ def test_peers_are_shown_with_how_they_are_linked(village):
 
     assert (view.name, view.status, view.direction, view.is_bootstrap) == ("node 1", "linked", "outbound", True)
     assert view.address == "127.0.0.1:1"
+    assert [address.partition("://")[2] for address in view.addresses] == ["127.0.0.1:1"]
     assert view.link_age_s >= 0
     assert [rung.transport for rung in view.rungs] == ["memory"]
     assert first.status().state == second.status().state == "online"

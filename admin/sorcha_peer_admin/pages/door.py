@@ -51,6 +51,7 @@ class DoorPages:
             self._gate.attempts.refuse()
             return self._too_many(wait_s)
         request.max_content_length = MOST_FORM_BYTES
+        self._gate.attempts.begin(address)
         once = request.form.get("once", "")
         if once and not self._gate.links.use(once):
             return self._wrong(
@@ -59,7 +60,7 @@ class DoorPages:
         if not once and not self._gate.keys.open_with(request.form.get("secret", "")):
             return self._wrong(address, "That is neither the token nor the password of this node.")
         self._gate.attempts.succeeded(address)
-        self._node.record(f"admin page from {address}", "login", "", "logged in")
+        self._node.record(f"admin page from {address}", "page.login", "", "logged in")
         response = redirect(_next(), 303)
         self._gate.log_in(response)
         return response
@@ -71,9 +72,10 @@ class DoorPages:
         return response
 
     def _wrong(self, address: str, sentence: str) -> Response:
-        self._gate.attempts.failed(address)
+        worth_noting = self._gate.attempts.failed()
         log.warning("a login from %s failed: wrong token or password", address)
-        self._node.record(f"admin page from {address}", "login", "", "failed: wrong token or password")
+        if worth_noting:
+            self._node.record(f"admin page from {address}", "page.login", "", "failed: wrong token or password")
         return self._form(sentence, 401)
 
     def _too_many(self, wait_s: float) -> Response:

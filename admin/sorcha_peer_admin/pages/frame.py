@@ -123,8 +123,9 @@ def local_path(text: str) -> str:
 
 
 def as_sentence(text: str) -> str:
-    """With a capital letter at the beginning and a full stop at the end."""
-    text = text[:1].upper() + text[1:]
+    """With a capital letter at the beginning, unless an address stands there, and a full stop at the end."""
+    if text.partition(" ")[0].isalpha():
+        text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, jsonify, request
 
 from sorcha_peer_admin.parameters import MAX_ROW_ID, flag_parameter, number_parameter
+from sorcha_peer_core.errors import PeerError
 
 if TYPE_CHECKING:
     from sorcha_peer_admin.follow import Followers
     from sorcha_peer_core.interfaces.service import NodeApi
+
+log = logging.getLogger(__name__)
 
 BEAT_S = 2.0
 """A message at least so often, and at most one a second."""
@@ -72,6 +76,12 @@ class LivePages:
         }
 
     def _stream(self, after: int, gone: Callable[[], bool]) -> Iterator[bytes]:
+        try:
+            yield from self._messages(after, gone)
+        except PeerError as error:
+            log.info("a page that stands open is cut off: %s", error)
+
+    def _messages(self, after: int, gone: Callable[[], bool]) -> Iterator[bytes]:
         while not self._followers.closing and not gone():
             message = self.message(after)
             after = message["after"]

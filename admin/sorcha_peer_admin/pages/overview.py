@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, render_template
 
+from sorcha_peer_admin.pages.event_sentences import EventFilter, EventRow, event_row, newest_first, page_of
 from sorcha_peer_admin.pages.frame import render_page
+from sorcha_peer_admin.pages.names import Names
 from sorcha_peer_admin.pages.rates import rates_of
+from sorcha_peer_admin.parameters import MAX_ROW_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sorcha_peer_admin.pages.extensions import Extensions
-    from sorcha_peer_core.interfaces.service import EventEntry, NodeApi
+    from sorcha_peer_core.interfaces.service import NodeApi
 
 LATEST_EVENTS = 10
-_EVENTS_READ = 100
+_EVENTS_READ = 200
 
 
 class OverviewPage:
@@ -56,8 +58,9 @@ class OverviewPage:
             "panels": self._extensions.panels(),
         }
 
-    def _latest_events(self) -> Sequence[EventEntry]:
+    def _latest_events(self) -> list[EventRow]:
         # Debug events are many, and of interest to whoever looks for them.
-        ring = self._node.events(0, 0)
-        latest = self._node.events(max(0, ring.last_id - _EVENTS_READ), _EVENTS_READ).entries
-        return [entry for entry in reversed(latest) if entry.level != "debug"][:LATEST_EVENTS]
+        latest = islice(newest_first(self._node, MAX_ROW_ID), _EVENTS_READ)
+        entries, _ = page_of(latest, LATEST_EVENTS, EventFilter(level="info"))
+        names = Names(self._node)
+        return [event_row(entry, names) for entry in entries]

@@ -5,6 +5,9 @@ export const csrfToken = document.querySelector('meta[name="csrf-token"]')?.cont
 const BACKGROUND = { "X-Background": "1" };  // does not keep a session alive
 const POLL_MS = 5000;
 const LEAST_PAUSE_MS = 2000;
+const SILENCE_MS = 12000;
+const MOST_FAILURES = 3;
+const POLLS_PER_TRIAL = 12;
 
 // Times
 
@@ -90,6 +93,9 @@ const listeners = new Set();
 let after = 0;
 let stream = null;
 let polling = null;
+let watching = null;
+let failures = 0;  // of streams, one after the other
+let polls = 0;
 
 // Calls listener(message) for each message of /admin/live; returns a function that ends that.
 export function onLive(listener) {
@@ -107,21 +113,42 @@ function told(message) {
 function connect() {
   if (stream || polling || document.hidden) return;
   stream = new EventSource(`/admin/live?after=${after}`);
-  stream.onmessage = (event) => told(JSON.parse(event.data));
-  stream.onerror = () => { disconnect(); if (!document.hidden) poll(); };
+  stream.onmessage = (event) => { failures = 0; watch(); told(JSON.parse(event.data)); };
+  stream.onerror = streamFailed;
+  watch();
+}
+
+// A proxy may hold a stream back without ending it.
+function watch() {
+  clearTimeout(watching);
+  watching = setTimeout(streamFailed, SILENCE_MS);
+}
+
+function streamFailed() {
+  disconnect();
+  failures += 1;
+  if (!document.hidden) poll();
 }
 
 function disconnect() {
   stream?.close();
   stream = null;
+  clearTimeout(watching);
   clearTimeout(polling);
   polling = null;
 }
 
+// Asks once, then leaves it to the stream; where streams do not get through, or nobody answers, asks again and again.
 async function poll() {
+  polling = -1;
   const answered = await ask(`/admin/live?once=1&after=${after}`);
-  if (answered) { told(await answered.json()); polling = null; connect(); if (!stream) return; }
-  if (!answered) polling = setTimeout(poll, POLL_MS);
+  if (polling === null) return;
+  polling = null;
+  if (answered) told(await answered.json());
+  if (document.hidden) return;
+  polls += 1;
+  const streams = answered && (failures < MOST_FAILURES || polls % POLLS_PER_TRIAL === 0);
+  polling = setTimeout(() => { polling = null; if (streams) connect(); else poll(); }, streams ? 500 : POLL_MS);
 }
 
 // fetch, for parts of a page; null when the node does not answer. Leads to the login when the session is over.
@@ -153,12 +180,21 @@ export async function refill(part, address = part.dataset.live) {
   if (!answer || busy(part)) return;
   const fragment = new DOMParser().parseFromString(await answer.text(), "text/html").body;
   if (part.innerHTML === fragment.innerHTML) return;
+  const focused = part.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+  const scrolled = [...part.querySelectorAll("[role=region]")].map((region) => region.scrollLeft);
   part.replaceChildren(...fragment.childNodes);
   prepare(part);
+  part.querySelectorAll("[role=region]").forEach((region, i) => { region.scrollLeft = scrolled[i] ?? 0; });
+  if (focused) [...part.querySelectorAll("a, button, [tabindex]")].find((one) => nameOf(one) === focused)?.focus({ preventScroll: true });
 }
 
+// What tells a link or a button from the others, also after its part was filled anew.
+const nameOf = (element) => [element.tagName, element.getAttribute("href"), element.dataset.copy, element.form?.action,
+  element.getAttribute("aria-label"), element.textContent].join("|");
+
+// Somebody is answering a question or filling something in.
 const busy = (part) => part.querySelector("dialog[open]") !== null
-  || (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea, button, a"));
+  || (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea"));
 
 function keepFresh(part) {
   const kinds = part.dataset.liveKinds?.split(" ") ?? null;

@@ -55,7 +55,7 @@ const columnsOf = (kind, found) => [found.map((step) => step.at), ...KINDS[kind]
 
 function options(element, kind) {
   const axis = { stroke: css("--faint"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
-  const line = (color) => ({ stroke: css(color), width: 1.6, points: { show: false }, spanGaps: kind === "latency", fill: `color-mix(in srgb, ${css(color)} 12%, transparent)` });
+  const line = (color) => ({ stroke: css(color), width: 1.6, points: { show: kind === "latency", size: 3 }, spanGaps: kind === "latency", fill: `color-mix(in srgb, ${css(color)} 12%, transparent)` });
   return {
     width: element.clientWidth, height: element.clientHeight, legend: { show: false },
     padding: [8, 4, 0, 0],

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.service import NodeApi, NodeStatus
 
 _TITLES = {"stun": "Public address, by STUN", "http": "Public address, by HTTP services"}
+_SERVERS = {"stun": "stun_servers", "http": "http_lookup_services"}
+_NO_NEWS = {"asked", "not_asked"}
 _WORDS = {
     "nat_type": "NAT",
     "port_mapping": "Ports",
     "ipv4": "IPv4",
     "ipv6": "IPv6",
     "asked": "Asked",
+    "not_asked": "Not asked",
     "refused": "Refused",
     "unprotected": "Unprotected",
     "error": "Problem",
@@ -30,15 +33,16 @@ _MEANING = (
 
 
 def panels(node: NodeApi) -> list[Panel]:
-    """A box for each resolver that is configured and has found out something."""
+    """A box for each resolver that found something out: an address, or why there is none."""
     findings = node.status().address_findings
-    return [Panel(_TITLES[name], facts=_facts(findings[name])) for name in RESOLVERS if findings.get(name)]
+    return [Panel(_TITLES[name], facts=_facts(findings[name])) for name in RESOLVERS if set(findings.get(name, ())) - _NO_NEWS]
 
 
 def pages(node: NodeApi) -> list[Page]:
-    """One page, when a resolver is configured."""
-    asked = node.settings("network_address").get("resolvers", ())
-    return [Page("nat", "NAT", lambda: _page(node))] if set(RESOLVERS) & set(asked) else []
+    """One page, when a resolver is chosen and has somebody to ask."""
+    settings = node.settings("network_address")
+    chosen = [name for name in RESOLVERS if name in settings.get("resolvers", ()) and settings.get(_SERVERS[name])]
+    return [Page("nat", "NAT", lambda: _page(node))] if chosen else []
 
 
 def _page(node: NodeApi) -> Sequence[Panel]:

@@ -10,10 +10,10 @@ from sorcha_nat_stun import plugin
 from sorcha_peer_core.interfaces.service import AddressView
 
 
-def node(findings, addresses=(), resolvers=("manual", "stun")):
+def node(findings, addresses=(), resolvers=("manual", "stun"), servers=("stun.example:3478",)):
     """As much of a node as is asked."""
     status = SimpleNamespace(address_findings=findings, addresses=addresses)
-    return SimpleNamespace(status=lambda: status, settings=lambda section: {"resolvers": resolvers})
+    return SimpleNamespace(status=lambda: status, settings=lambda section: {"resolvers": resolvers, "stun_servers": servers})
 
 
 def test_the_overview_shows_what_each_resolver_found_in_words():
@@ -25,8 +25,11 @@ def test_the_overview_shows_what_each_resolver_found_in_words():
     assert panel.facts == [("NAT", "Full Cone NAT"), ("Asked", "stun.example:3478"), ("new", "thing")]
 
 
-def test_without_findings_there_is_no_box():
-    assert plugin.peer_admin_panels(node=node({})) == []
+@pytest.mark.parametrize(
+    "findings", [{}, {"stun": {"asked": "nobody: network_address.stun_servers is empty", "not_asked": "no need"}}]
+)
+def test_without_findings_there_is_no_box(findings):
+    assert plugin.peer_admin_panels(node=node(findings)) == []
 
 
 def test_the_page_has_the_addresses_that_the_resolvers_found_and_no_other():
@@ -43,6 +46,8 @@ def test_the_page_has_the_addresses_that_the_resolvers_found_and_no_other():
     assert "symmetric" in meaning.text
 
 
-@pytest.mark.parametrize("resolvers", [(), ("manual", "interface")])
-def test_where_neither_resolver_is_asked_there_is_no_page(resolvers):
-    assert plugin.peer_admin_pages(node=node({}, resolvers=resolvers)) == []
+@pytest.mark.parametrize(
+    ("resolvers", "servers"), [((), ("a:1",)), (("manual", "interface"), ("a:1",)), (("stun",), ()), (("http",), ("a:1",))]
+)
+def test_where_neither_resolver_has_somebody_to_ask_there_is_no_page(resolvers, servers):
+    assert plugin.peer_admin_pages(node=node({}, resolvers=resolvers, servers=servers)) == []
