@@ -198,6 +198,9 @@ class SecuritySection(Section):
     trusted_cas: str = Field("", description="mode ca: the authorities; empty: tls/ca.pem")
     revoked: str = Field("", description="mode ca: peers and certificates that are out; empty: tls/revoked.txt if there is one")
     allowed_peers: tuple[PeerIdText, ...] = Field((), description="peer ids that may link, in any mode; empty: everybody")
+    reputation: Literal["on", "dry-run", "off"] = Field(
+        "on", description="peers that provably break the rules are parted with and banned for a time | only said | not looked at"
+    )
     allow_insecure_network: bool = Field(False, description="mode insecure: listen beyond loopback all the same")
 
 

@@ -151,7 +151,10 @@ _SCHEMAS: dict[str, Any] = {
         "latency_ms": _NULLABLE_NUMBER, "last_seen": {"type": "integer", "description": "Unix seconds, 0: never"},
         "failures": _COUNT, "bootstrap": _FLAG, "software": _TEXT, "queued_bytes": _COUNT,
         "link_age_s": {"type": ["number", "null"], "description": "since the link in use came up; null without one"},
-        "rungs": _list(_ref("Rung")), "addresses": _list(_TEXT),
+        "rungs": _list(_ref("Rung")),
+        "score": {"type": "number", "description": "by what it did, -100 to 10; 0: nothing speaks for or against it"},
+        "score_terms": _list(_object({"name": _TEXT, "amount": {"type": "number"}, "points": {"type": "number"}})),
+        "addresses": _list(_TEXT),
     }),
     "Ban": _object({
         "id": _PEER_ID, "name": {"type": "string", "description": "empty: it is not known"}, "reason": _TEXT,

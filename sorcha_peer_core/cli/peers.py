@@ -15,7 +15,7 @@ from sorcha_peer_core.cli.tables import duration_text, moment_text, print_json, 
 if TYPE_CHECKING:
     from sorcha_peer_core.client import Json, NodeClient
 
-_COLUMNS = ("peer", "name", "address", "status", "transport", "direction", "age", "latency", "last seen", "failures")
+_COLUMNS = ("peer", "name", "address", "status", "transport", "direction", "age", "latency", "last seen", "failures", "score")
 _TROUBLE_COLUMNS = ("peer", "transport", "breaker", "last error", "ago")
 
 
@@ -121,10 +121,11 @@ def _print_peers(known: list[Json]) -> None:
             "" if peer["latency_ms"] is None else f"{peer['latency_ms']:.1f} ms",
             moment_text(peer["last_seen"]),
             peer["failures"],
+            f"{peer.get('score', 0.0):.0f}",
         )
         for peer in known
     ]
-    print_table(_COLUMNS, rows, right=(6, 7, 9))
+    print_table(_COLUMNS, rows, right=(6, 7, 9, 10))
     troubles = list(_troubles(known))
     if troubles:
         click.echo("\nTransports that failed where another one reached the peer:\n")

@@ -30,6 +30,16 @@ class Service(Protocol):
         """End within about ``grace_s``. Idempotent; called before the node's links close."""
 
 
+class ScoreTerm(NamedTuple):
+    """One term of what this node thinks of a peer (docs/reputation.md)."""
+
+    name: str
+    amount: float
+    """How much of it there is; what is older counts less."""
+    points: float
+    """What it adds to the score, or takes from it."""
+
+
 @dataclass(frozen=True, slots=True)
 class PeerView:
     """One known peer as people see it."""
@@ -54,6 +64,10 @@ class PeerView:
     """How long the link in use has been up; None without one."""
     rungs: Sequence[RungView] = ()
     """The ladder: every transport of this node, with its breaker and its last failure with this peer."""
+    score: float = 0.0
+    """What this node thinks of it by what it did, -100 to 10; 0 of one that did nothing yet."""
+    score_terms: Sequence[ScoreTerm] = ()
+    """Those whose sum the score is."""
     addresses: Sequence[str] = ()
     """Where it says it listens, ``scheme://host:port``, best first; empty for one that can only dial."""
 

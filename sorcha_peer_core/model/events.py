@@ -46,6 +46,22 @@ class PeerUnbanned:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerJudged:
+    """What a peer did adds up to so much that this node parts with it, or would (``security.reputation``)."""
+
+    peer_id: PeerId
+    verdict: str
+    """disconnected | discouraged | banned"""
+    score: float
+    terms: tuple[str, ...]
+    """Of the score: name, amount and points of each."""
+    for_s: int
+    """How long it lasts."""
+    carried_out: bool
+    """False: only said, not done."""
+
+
+@dataclass(frozen=True, slots=True)
 class DialFailed:
     """A peer could not be linked."""
 
@@ -236,6 +252,6 @@ class PartitionOver:
 Event = (
     PeerLinked | PeerUnlinked | PeerLost | DialFailed | BootstrapFailed | HandshakeRefused | TurnedAway | TransactionRejected
     | FetchFailed | ForeignFetchFailed | Dropped | StateChanged | AddressChanged | ReachabilityChanged | StoreFailed
-    | DeadLetter | QueueFull | PeerBanned | PeerUnbanned
+    | DeadLetter | QueueFull | PeerBanned | PeerUnbanned | PeerJudged
     | StoreRecovered | StoreMended | NotStored | ClockOff | ClockRight | SyncGap | PartitionSuspected | PartitionOver
 )  # fmt: skip

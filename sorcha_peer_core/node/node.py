@@ -32,6 +32,7 @@ from sorcha_peer_core.protocol.breaker import BreakerConfig
 from sorcha_peer_core.services.bans import EXPIRED_EVERY_S
 from sorcha_peer_core.services.bootstrap_sources import ASK_INTERVAL_S, bootstrap_entries
 from sorcha_peer_core.services.clock import CHECKED_EVERY_S as CLOCK_CHECKED_EVERY_S
+from sorcha_peer_core.services.conduct import REVIEWED_EVERY_S
 from sorcha_peer_core.services.data_dir import DataDirLock
 from sorcha_peer_core.services.events import EventBus
 from sorcha_peer_core.services.identity import Identity, load_or_create_identity
@@ -219,6 +220,7 @@ class Node(Submitting, LogReading, Observing, Operating):
         parts.schedule.every(PRUNED_EVERY_S, "retention", parts.retention.run)
         parts.schedule.every(CLOCK_CHECKED_EVERY_S, "clock", parts.clock.check)
         parts.schedule.every(EXPIRED_EVERY_S, "bans", parts.bans.expire)
+        parts.schedule.every(REVIEWED_EVERY_S, "reputation", parts.conduct.review)
         parts.schedule.every(CHECKED_EVERY_S, "care of the store", parts.ground.care.check)
         parts.schedule.start()
 

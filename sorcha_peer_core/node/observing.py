@@ -77,6 +77,9 @@ class Observing:
             refused=lambda: self.refused,
             pruned=lambda: parts.retention.pruned,
             bans=lambda: parts.bans.counts,
+            deeds=lambda: parts.conduct.deeds,
+            judged=lambda: parts.conduct.judged,
+            over_quota=report.over_quota,
             plugins=self._reports.families,
             plugin_failures=lambda: self._reports.failures,
         )

@@ -100,6 +100,7 @@ class Operating:
     def unban(self, peer_id: PeerId) -> None:
         """Lift a ban. Raises NoSuchPeer, StoreError."""
         self._assembled.bans.unban(peer_id)
+        self._assembled.conduct.forgive(peer_id)
 
     def bans(self) -> list[BanView]:
         """All who are banned now, the latest first."""

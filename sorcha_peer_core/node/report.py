@@ -8,8 +8,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core import __version__
-from sorcha_peer_core.interfaces.service import NodeStatus, PeerView, ProtectionView, Traffic
+from sorcha_peer_core.interfaces.service import NodeStatus, PeerView, ProtectionView, ScoreTerm, Traffic
 from sorcha_peer_core.node.submitting import receipts_needed
+from sorcha_peer_core.protocol.quota import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -173,6 +174,17 @@ class Report:
             **{f"dial_backs_{outcome}": number for outcome, number in self._parts.address.for_others.answers.items()},
         }
 
+    def over_quota(self) -> dict[str, int]:
+        """Items that were dropped because their sender sent too many, by kind."""
+        core = self._parts.driver.core
+        over = core.deeds.quotas.over
+        return {
+            Kind.HASHES: over[Kind.HASHES],
+            Kind.RECORDS: self._parts.discovery.records_over_quota,
+            # Only what came after the quota was spent is dropped.
+            Kind.INVALID: core.counters.unverified,
+        }
+
     def _status_of(self, member: Member, is_linked: bool) -> str:
         if member.peer_id in self._parts.bans:
             return "banned"
@@ -198,6 +210,8 @@ class Report:
             queued_bytes=peer.queue.waiting_bytes if peer else 0,
             link_age_s=round(time.monotonic() - peer.since_s, 1) if peer else None,
             rungs=self._parts.links.rungs(record.peer_id),
+            score=self._parts.conduct.score(record.peer_id),
+            score_terms=tuple(ScoreTerm(*term) for term in self._parts.conduct.explain(record.peer_id)),
             addresses=tuple(str(endpoint) for endpoint in record.endpoints),
         )
 

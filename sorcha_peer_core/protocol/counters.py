@@ -14,6 +14,8 @@ class Counters:
     duplicates: int = 0
     """Of those, how many were here or on their way."""
     rejected: int = 0
+    unverified: int = 0
+    """Pushes that were dropped unread: too much of what their sender sent lately was invalid."""
     synced: int = 0
     """Transactions that only a peer's log or a comparison brought."""
     receipts: int = 0

@@ -128,6 +128,7 @@ class Discovery:
         self._notice(now, at)
         self.asking.remove(peer_id)
         self.telling.remove(peer_id)
+        self.checking.left(peer_id)
         was_shed = self.linking.unlinked(peer_id)
         self.members.unlinked(peer_id, self._pause_s(farewell, was_shed), now, at)
 
@@ -226,6 +227,11 @@ class Discovery:
     def unban(self, peer_id: PeerId, now: float) -> None:
         """It is one like all others again."""
         self.members.unban(peer_id, now)
+
+    def avoid(self, peer_id: PeerId, for_s: float, now: float) -> None:
+        """Neither dial this peer for so long nor tell of it."""
+        self.members.avoid(peer_id, now + for_s)
+        self.telling.forget(peer_id)
 
     def remove(self, peer_id: PeerId) -> None:
         """Forget this peer, a linked one when its link ends; it may be heard of again."""

@@ -25,6 +25,7 @@ _SILENT_S = 86_400
 """Whoever gave no sign of life for so long is not counted as alive, and not dialled."""
 _SMOOTHING = 0.25
 """Weight of a new round trip: looks are rare, so each says more than one of a link's many probes."""
+_MOST_AVOIDED = 10_000
 
 
 class Membership:
@@ -44,6 +45,8 @@ class Membership:
         self._lost = 0
         self._awake_at = 0
         self._banned: set[PeerId] = set()
+        self._avoided: dict[PeerId, float] = {}
+        """Who is not dialled before when."""
         self.turns = Turns()
         """Of those that are neither linked nor busy."""
         self._unsaved: dict[PeerId, None] = {}
@@ -141,6 +144,7 @@ class Membership:
     def unban(self, peer_id: PeerId, now: float) -> None:
         """It is one like all others again, and dialled soon: nobody tried meanwhile whether it is there."""
         self._banned.discard(peer_id)
+        self._avoided.pop(peer_id, None)
         member = self._members.get(peer_id)
         if member is not None:
             self._table.forgive(peer_id)
@@ -155,6 +159,18 @@ class Membership:
     def is_banned(self, peer_id: PeerId) -> bool:
         """Whether this node has nothing to do with it."""
         return peer_id in self._banned
+
+    def avoid(self, peer_id: PeerId, until_s: float) -> None:
+        """Do not dial it before then, whatever happens meanwhile; it may dial."""
+        self._avoided.pop(peer_id, None)
+        if len(self._avoided) >= _MOST_AVOIDED:
+            del self._avoided[next(iter(self._avoided))]
+        self._avoided[peer_id] = until_s
+        self._see_again(peer_id)
+
+    def is_avoided(self, peer_id: PeerId, now: float) -> bool:
+        """Whether it is not to be dialled now, nor told to others."""
+        return now < self._avoided.get(peer_id, now)
 
     def remove(self, peer_id: PeerId) -> None:
         """Forget it, a linked one when its link ends. Whoever tells of it afterwards is heard."""
@@ -354,7 +370,7 @@ class Membership:
         if member.linked or member.busy or not member.dialable:
             self.turns.take_out(member.peer_id)
         else:
-            self.turns.put(member.peer_id, hope, member.dial_at_s)
+            self.turns.put(member.peer_id, hope, max(member.dial_at_s, self._avoided.get(member.peer_id, 0.0)))
 
     def _count(self, member: Member, by: int) -> None:
         self._live += by * member.live

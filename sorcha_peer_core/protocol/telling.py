@@ -141,6 +141,8 @@ class Telling:
                 continue
             if has_bans and self._members.is_banned(member.peer_id):
                 continue
+            if self._members.is_avoided(member.peer_id, now):
+                continue
             is_good = member.linked or member.entry.last_seen_at >= at - _GOOD_S
             (self._good if is_good else self._hearsay).append(member.record)
 

@@ -96,6 +96,8 @@ class DiscoveryService:
         self._told = (0, 0)
         self.on_change: Callable[[], None] = lambda: None
         """Called when there are more or fewer peers that are linked or counted as alive."""
+        self.on_false_records: Callable[[PeerId], None] = lambda peer_id: None
+        """Called when records that a peer told turn out not to be signed by their keys; must not block."""
         self.rtt_of_link: Callable[[PeerLink], float | None] = lambda peer: None
         """The smoothed round trip of a link."""
 
@@ -178,6 +180,11 @@ class DiscoveryService:
         """Whom to tell those for whom this node has no room."""
         return self._machine.telling.newcomers(time.monotonic(), _unix_s())
 
+    @property
+    def records_over_quota(self) -> int:
+        """Records that were dropped because a peer told too many unasked, since the start."""
+        return self._machine.checking.refused["beyond the quota"]
+
     def counters(self) -> dict[str, float]:
         """What was done, and what was not taken, since the start."""
         machine = self._machine
@@ -225,6 +232,10 @@ class DiscoveryService:
     def unban(self, peer_id: PeerId) -> None:
         """It is one like all others again, and dialled soon if it is known; does not block."""
         self._post(lambda: self._machine.unban(peer_id, time.monotonic()))
+
+    def avoid(self, peer_id: PeerId, for_s: float) -> None:
+        """Neither dial this one for so long nor tell of it; does not block."""
+        self._post(lambda: self._machine.avoid(peer_id, for_s, time.monotonic()))
 
     def remove(self, peer_id: PeerId) -> None:
         """Forget this peer, a linked one when its link ends. Blocks until it is done."""
@@ -398,6 +409,9 @@ class DiscoveryService:
 
     def _check(self, check: Check) -> None:
         genuine = self._thread.call(lambda: [is_genuine(record) for record in check.records])
+        if not all(genuine):
+            # Whoever tells of a peer has checked its signature before.
+            self.on_false_records(check.source)
         self._post(lambda: self._machine.checked(check, genuine, time.monotonic(), _unix_s()))
 
 

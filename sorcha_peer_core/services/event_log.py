@@ -80,6 +80,11 @@ def _ban_sentence(event: e.PeerBanned) -> str:
     return f"{_by(event.peer_id)} is banned {until}{by}" + (f": {event.reason}" if event.reason else "")
 
 
+def _verdict_sentence(event: e.PeerJudged) -> str:
+    done = "is" if event.carried_out else "would be"
+    return f"{_by(event.peer_id)} {done} {event.verdict} for {event.for_s} s, score {event.score:.0f}: {', '.join(event.terms)}"
+
+
 def clock_sentence(skew_s: float, parked: bool) -> str:
     """What is wrong with the clock, and what to do."""
     differs = f"the clock of this machine is {abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} those of the peers"
@@ -108,6 +113,7 @@ _SENTENCES: dict[type, Callable[[Any], tuple[int, str]]] = {
     ),
     e.PeerBanned: lambda event: (logging.INFO, _ban_sentence(event)),
     e.PeerUnbanned: lambda event: (logging.INFO, f"{_by(event.peer_id)} is not banned any more: {event.why}"),
+    e.PeerJudged: lambda event: (logging.WARNING, _verdict_sentence(event)),
     e.StateChanged: lambda event: (logging.INFO, f"the node is {event.state}: {event.cause}"),
     e.HandshakeRefused: lambda event: (logging.WARNING, f"refused a link with {event.address}: {event.reason}"),
     e.TurnedAway: lambda event: (logging.DEBUG, f"had no room for {_by(event.peer_id)} at {event.address}"),

@@ -46,6 +46,8 @@ _FAREWELL_S = 1.0
 _NO_BREAKER = BreakerConfig(failures_to_open=1_000_000, open_s=0.0)
 _CLIMBS_AT_ONCE = 8
 """A peer whose better transports do not answer takes seconds: others need not wait behind it."""
+_OF_DISCOURAGED = 0.75
+"""The share of all places that must not be taken, for a discouraged peer to get one."""
 _LINGER_S = 2.0
 """A link that was replaced is still read for so long: frames may be under way in it."""
 _MOST_LINGERING = 3
@@ -57,6 +59,11 @@ class Links:
 
     on_clock: Callable[[PeerId, float], None] = staticmethod(lambda peer_id, origin_ms: None)
     """A handshake is over that told what the peer's clock shows (``Handshake.clock_origin_ms``)."""
+
+    on_broken_rules: Callable[[PeerId], None] = staticmethod(lambda peer_id: None)
+    """A linked peer sent what no peer may send; its link ends."""
+    discourages: Callable[[PeerId], bool] = staticmethod(lambda peer_id: False)
+    """Who gets a place only while many are left."""
 
     _stopping = False
 
@@ -314,13 +321,15 @@ class Links:
         if session.peer is not None:
             peer_id = session.peer.peer_id
             log.warning("peer %s broke the rules: %s", short(peer_id), error, extra={"peer_id": peer_id})
+            self.on_broken_rules(peer_id)
         session.failed(LinkClosed(str(error)))
         session.link.close(str(error))
 
     # From the handshake to the peer.
 
     def _admits(self, peer_id: PeerId) -> bool:
-        return peer_id in self._peers or len(self._peers) + self.coming() < self._max_connections
+        most = self._max_connections * (_OF_DISCOURAGED if self.discourages(peer_id) else 1.0)
+        return peer_id in self._peers or len(self._peers) + self.coming() < most
 
     def _establish(self, session: LinkSession) -> None:
         hello, handshake = session.handshake.remote, session.handshake

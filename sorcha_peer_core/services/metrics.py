@@ -46,6 +46,12 @@ class NodeReading:
     """By plugin and hook."""
     bans: Callable[[], Mapping[str, int]] = dict
     """By who banned."""
+    deeds: Callable[[], Mapping[str, int]] = dict
+    """What peers did that counts for or against them."""
+    judged: Callable[[], Mapping[str, int]] = dict
+    """By verdict."""
+    over_quota: Callable[[], Mapping[str, int]] = dict
+    """Dropped items, by kind."""
 
 
 class Metrics:
@@ -99,6 +105,10 @@ class _NodeCollector(Collector):
         yield _counted("dropped", "Frames that were dropped.", ("reason",), _keyed(reading.dropped()))
         yield _counted("pruned", "Transactions that left the log, or lost their payload.", ("reason",), _keyed(reading.pruned()))
         yield _counted("bans", "Bans, by who banned: operator, or the name of a rule.", ("reason",), _keyed(reading.bans()))
+        yield _counted("reputation_deeds", "What peers did that counts for or against them.", ("deed",), _keyed(reading.deeds()))
+        verdicts = "Peers that were parted with for what they did."
+        yield _counted("reputation_verdicts", verdicts, ("verdict",), _keyed(reading.judged()))
+        yield _counted("quota_dropped", "Items beyond what a peer may send unasked.", ("kind",), _keyed(reading.over_quota()))
         yield _counted("submissions_refused", "Submissions that were not accepted.", ("reason",), _keyed(reading.refused()))
         yield _counted("events", "Events by kind.", ("kind",), _keyed(reading.events()))
         # First what they say, then how often they failed to: this time counts.

@@ -16,6 +16,7 @@ from sorcha_peer_core.model.messages import (
     WantChunkList,
     WantChunks,
 )
+from sorcha_peer_core.protocol.reputation import Deed
 from sorcha_peer_core.testing.network_node import make_transaction
 from sorcha_peer_core.testing.recording_host import RecordingHost, Rejected
 
@@ -151,6 +152,8 @@ def test_a_false_list_is_blamed_on_its_sender_and_the_next_one_is_asked(swarming
     swarming.swarms.chunk_list(ANN, envelope, 0.1)
 
     assert swarming.host.rejections == [Rejected(ANN, TX.hash, words)]
+    # Its size is a matter of settings.
+    assert swarming.host.deeds == ({} if "speaks of" in words else {(ANN, Deed.FALSE_CHUNK): 1})
     assert swarming.host.take_sent() == [(BOB, ASK_LIST)]
 
 
@@ -162,6 +165,7 @@ def test_an_envelope_that_does_not_verify_is_blamed_on_its_sender_and_the_next_o
     swarming.verified("its signature is not its origin's")
 
     assert [rejected.peer for rejected in swarming.host.rejections] == [ANN]
+    assert swarming.host.deeds == {(ANN, Deed.FORGED): 1}
     assert swarming.host.take_sent() == [(BOB, ASK_LIST)]
 
 
@@ -178,6 +182,7 @@ def test_a_wrong_chunk_is_blamed_on_its_sender_and_asked_of_another(swarming: Sw
 
     assert swarming.host.rejections == [Rejected(ANN, TX.hash, "a chunk is not the one its list names")]
     assert swarming.swarms.refused == 1
+    assert swarming.host.deeds == {(ANN, Deed.FALSE_CHUNK): 1}
     assert (BOB, wrong) in asked
     assert len([peer for peer, _ in asked if peer == ANN]) == 2
 
@@ -248,6 +253,7 @@ def test_a_list_under_which_no_true_whole_came_together_is_not_taken_again(swarm
     swarming.swarms.chunk_list(peer, LISTED, 1.1)
 
     assert swarming.host.rejections == [Rejected(peer, TX.hash, "its list of chunks is known to be false")]
+    assert swarming.host.deeds == {}
 
 
 def test_while_a_push_of_it_is_being_verified_nobody_is_asked(swarming: Swarming):

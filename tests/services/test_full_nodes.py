@@ -229,3 +229,19 @@ def test_a_network_comes_together_around_a_first_contact_that_is_full(village):
 
     wait_until(everywhere([first, *others], [b"from the first", b"from the last"]), "all have all", 10.0)
     assert first.status().peers_connected == 2
+
+
+def test_a_discouraged_peer_gets_a_place_only_while_a_quarter_of_them_is_left(side):
+    alice, bob, carol, dave = side(0), side(1, max_connections=4), side(2), side(3)
+    bob.links.discourages = lambda peer_id: peer_id in (carol.peer_id, dave.peer_id)
+    alice.dial(bob)
+    wait_until_linked(alice, bob)
+
+    assert carol.dial(bob) == bob.peer_id
+    other = side(4)
+    other.dial(bob)
+    wait_until(lambda: len(bob.links.peers) == 3, "three of four places are taken")
+    with pytest.raises(EnoughLinks):
+        dave.dial(bob)
+
+    assert side(5).dial(bob) == bob.peer_id
