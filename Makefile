@@ -19,7 +19,7 @@ EXAMPLES := sorcha_peer_core/model sorcha_peer_core/protocol sorcha_peer_core/si
 # Two halves that take about as long: the first has the ways of links and networks, the second everything else.
 STORED := $(wildcard tests/integration/test_nothing_lost*.py tests/integration/test_damage.py tests/integration/test_postgres.py)
 LINKED := $(filter-out $(STORED),$(wildcard tests/integration/test_*.py))
-PATCHED := tests/services $(wildcard plugins/*/tests examples/*/tests) admin/tests $(STORED)
+PATCHED := tests/services tests/fuzz $(wildcard plugins/*/tests examples/*/tests) admin/tests $(STORED)
 PYTEST := $(BIN)/python -m pytest --timeout=120 --timeout-method=signal
 OTHERS_LOG := $(VENV)/others.log
 

@@ -77,7 +77,7 @@ def parse_endpoint(text: str) -> Endpoint:
         scheme, rest = _DEFAULT_SCHEME, scheme
     if not is_scheme(scheme):
         raise ValueError(
-            f"{text!r} starts with {scheme}://; a scheme is a small letter, then small letters, digits, '+', '.' or '-'"
+            f"{text!r} starts with {scheme!r} and '://'; a scheme is a small letter, then small letters, digits, '+', '.' or '-'"
         )
     host, port = parse_host_port(rest)
     if port == 0:

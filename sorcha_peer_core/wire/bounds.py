@@ -45,7 +45,9 @@ def check_frames(batch: bytes) -> None:
 def check_handshake(batch: bytes) -> None:
     """Raise RemoteProtocolError for more than anybody has to say before a handshake is over."""
     if len(batch) > MAX_HANDSHAKE_BYTES:
-        raise RemoteProtocolError(f"a batch of {len(batch)} bytes during the handshake; at most {MAX_HANDSHAKE_BYTES} are allowed")
+        raise RemoteProtocolError(
+            f"a batch of {len(batch)} bytes during the handshake; at most {MAX_HANDSHAKE_BYTES} are allowed"
+        )
 
 
 def _behind_field(batch: bytes, at: int) -> int:
