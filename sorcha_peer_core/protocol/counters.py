@@ -14,6 +14,8 @@ class Counters:
     duplicates: int = 0
     """Of those, how many were here or on their way."""
     rejected: int = 0
+    left_to_sync: int = 0
+    """Hashes and payloads that came while the store was asked about too many others."""
     synced: int = 0
     """Transactions that only a peer's log or a comparison brought."""
     receipts: int = 0

@@ -54,7 +54,7 @@ class Parts(NamedTuple):
 def messages(kind: type, parts: Parts = Parts()) -> st.SearchStrategy[Any]:  # noqa: B008 - a frozen value
     """Right messages of one kind."""
     made = _by_fields(kind, parts)
-    if kind is m.ChunkList:
+    if kind is m.ChunkList and parts.transactions is None:
         return made.map(lambda c: c._replace(header_bytes=encode_header(c.header)))
     if kind is m.DialledBack:
         return made.map(lambda d: d._replace(reached=d.reached and not d.refused))
@@ -82,7 +82,7 @@ def _of(hint: Any, parts: Parts) -> st.SearchStrategy[Any]:
     if hint in simple:
         return simple[hint]
     if hint is Transaction:
-        return parts.transactions or _envelopes(parts)
+        return _envelopes(parts) if parts.transactions is None else parts.transactions
     if typing.get_origin(hint) is tuple:
         return st.lists(_of(typing.get_args(hint)[0], parts), max_size=_MOST_ITEMS).map(tuple)
     if issubclass(hint, IntEnum):
