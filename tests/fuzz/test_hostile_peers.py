@@ -182,7 +182,7 @@ def _announce(number: int, size: int = 500, **how: bool) -> m.Announce:
 
 
 FLOODS = {
-    "announced": lambda number: _announce(number),
+    "announced": _announce,
     "announced as missed": lambda number: _announce(number, old=True),
     "announced, and receipts asked for": lambda number: _announce(number, asks=True),
     "large ones announced": lambda number: _announce(number, 100_000),
@@ -245,7 +245,7 @@ def test_a_peer_that_pushes_the_same_again_before_the_store_answers_counts_once(
 def test_hashes_that_the_store_is_asked_about_are_bounded(monkeypatch):
     monkeypatch.setattr(arriving, "_MOST_ASKED", 1500)
 
-    core, host = _flooded(lambda number: _announce(number), 3, helps=False)
+    core, host = _flooded(_announce, 3, helps=False)
 
     assert len([load for load in host.loads if isinstance(load, m.LoadKnown)]) == 1500
     assert core.counters.left_to_sync == 1500
