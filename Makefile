@@ -42,7 +42,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_NO_INPUT = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-long lint format protos bench bench-compare clean
+.PHONY: help demo run test test-long lint format protos assets bench bench-compare clean
 
 help: ## show this list
 	@echo "Sorcha Peer. Usage: make TARGET"
@@ -75,6 +75,9 @@ format: $(VENV)/installed-dev ## rewrite the sources in the project's format
 
 protos: $(PROTOS)/installed ## generate the protobuf modules from the .proto files
 	$(PROTOS)/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. sorcha_peer_core/wire/*.proto
+
+assets: ## fetch the libraries that the pages use from npm, at the versions in admin/renew_assets.py
+	$(PYTHON) admin/renew_assets.py
 
 bench: $(VENV)/installed ## networks of 5, 10 and 20 nodes, each transport, finding each other, memory (minutes)
 	$(BIN)/python benchmarks/devnet.py

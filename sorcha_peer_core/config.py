@@ -10,16 +10,22 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from sorcha_peer_core.errors import ConfigError
 from sorcha_peer_core.model.ids import parse_peer_id
 from sorcha_peer_core.model.peer import parse_bootstrap, parse_host_port
 
 _PASSWORD = re.compile(r"(://[^/@:\s]*:)\S*@")
+_SECRET_WORDS = "password|secret|token|credential"
+_SECRET_PARAMETER = re.compile(rf"([?&][^=&#\s]*(?:{_SECRET_WORDS}|key)[^=&#\s]*=)[^&#\s'\"]+", re.IGNORECASE)
+_SECRET_NAME = re.compile(_SECRET_WORDS)
+_SECRET_PLUGIN_NAME = re.compile(rf"{_SECRET_WORDS}|key")
+MASK = "***"
 ENV_PREFIX = "SORCHA_PEER__"
 DEFAULT_DATA_DIR = "./sorcha-peer-data"
 CONFIG_FILE = "config.toml"
@@ -38,6 +44,15 @@ def _host_port(text: str) -> str:
 
 def _host_port_or_nothing(text: str) -> str:
     return text and _host_port(text)
+
+
+def _ip_or_nothing(text: str) -> str:
+    if text:
+        try:
+            ip_address(text)
+        except ValueError:
+            raise ValueError("it is one IP address, such as 127.0.0.1") from None
+    return text
 
 
 def _bootstrap(text: str) -> str:
@@ -65,6 +80,8 @@ FanoutText = Annotated[str, AfterValidator(_fanout)]
 HostPort = Annotated[str, AfterValidator(_host_port)]
 ListenAddress = Annotated[str, AfterValidator(_host_port_or_nothing)]
 """Empty: nothing listens."""
+ProxyAddress = Annotated[str, AfterValidator(_ip_or_nothing)]
+"""Empty: there is none."""
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 BootstrapText = Annotated[str, AfterValidator(_bootstrap)]
 PeerIdText = Annotated[str, AfterValidator(_peer_id)]
@@ -186,6 +203,9 @@ class SecuritySection(Section):
     trusted_cas: str = Field("", description="mode ca: the authorities; empty: tls/ca.pem")
     revoked: str = Field("", description="mode ca: peers and certificates that are out; empty: tls/revoked.txt if there is one")
     allowed_peers: tuple[PeerIdText, ...] = Field((), description="peer ids that may link, in any mode; empty: everybody")
+    reputation: Literal["on", "dry-run", "off"] = Field(
+        "on", description="peers that provably break the rules are parted with and banned for a time | only said | not looked at"
+    )
     allow_insecure_network: bool = Field(False, description="mode insecure: listen beyond loopback all the same")
 
 
@@ -204,6 +224,23 @@ class AdminSection(Section):
     """Management API (distribution sorcha-peer-admin)."""
 
     listen: HostPort = Field("127.0.0.1:5080", description="management API and pages")
+    hosts: tuple[str, ...] = Field((), description="names under which browsers reach the pages, beside localhost and addresses")
+    allow_remote: bool = Field(False, description="listen beyond loopback all the same: there is no TLS, so put a proxy in front")
+    trusted_proxy: ProxyAddress = Field(
+        "", description="address of the TLS proxy in front, whose X-Forwarded-For and X-Forwarded-Proto are believed"
+    )
+    metrics_listen: ListenAddress = Field(
+        "", description="/metrics, /healthz and /readyz alone, without a token, on this address too; empty: not"
+    )
+
+
+class _Origins(dict[str, str]):
+    """Where values come from; two configurations with the same values are the same, whoever said them."""
+
+    __hash__ = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Origins)
 
 
 class Config(Section):
@@ -219,6 +256,11 @@ class Config(Section):
     store: StoreSection = StoreSection()
     admin: AdminSection = AdminSection()
     plugins: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    _origins: _Origins = PrivateAttr(default_factory=_Origins)
+
+    def origin(self, key: str) -> str:
+        """Where a setting (``section.name``) comes from: flag | environment variable NAME | file PATH | default."""
+        return self._origins.get(key, "default")
 
     @property
     def data_dir(self) -> Path:
@@ -232,13 +274,41 @@ def load_config(file: Path | None, env: Mapping[str, str], overrides: Mapping[st
     Raises:
         ConfigError: with key, value and what is allowed.
     """
-    values = _read(file) if file else {}
-    for layer in (_from_env(env), overrides):
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for layer, origin in ((_read(file) if file else {}, f"file {file}"), (_from_env(env), ""), (overrides, "flag")):
         _merge(values, layer)
+        origins |= {key: origin or f"environment variable {variable_of(key)}" for key, _ in leaves(layer)}
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
         raise ConfigError(_explain(error)) from None
+    config._origins.update(origins)
+    return config
+
+
+def leaves(table: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """What stands in nested tables, each under its whole name.
+
+    >>> list(leaves({"plugins": {"rest": {"listen": "[::]:5002"}}}))
+    [('plugins.rest.listen', '[::]:5002')]
+    """
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def variable_of(key: str) -> str:
+    """The environment variable that sets ``section.name``."""
+    return ENV_PREFIX + key.replace(".", "__").upper()
+
+
+def is_secret(key: str) -> bool:
+    """Whether the value of ``section.name`` is for nobody's eyes. Names of files with secrets in them are none."""
+    name = key.rpartition(".")[2].lower()
+    return bool((_SECRET_PLUGIN_NAME if key.startswith("plugins.") else _SECRET_NAME).search(name))
 
 
 def to_toml(config: Config) -> str:
@@ -315,7 +385,8 @@ def _explain(error: ValidationError) -> str:
     if problem["type"] == "extra_forbidden":
         return _explain_unknown(where)
     allowed = problem["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(where)} is {without_password(repr(problem['input']))}: {allowed[0].lower()}{allowed[1:]}"
+    value = MASK if is_secret(".".join(where)) else without_password(repr(problem["input"]))
+    return f"{'.'.join(where)} is {value}: {allowed[0].lower()}{allowed[1:]}"
 
 
 def without_password(text: str) -> str:
@@ -323,8 +394,10 @@ def without_password(text: str) -> str:
 
     >>> without_password("postgresql://peer:secret@db.example/peer")
     'postgresql://peer:***@db.example/peer'
+    >>> without_password("postgresql://db.example/peer?user=peer&password=secret")
+    'postgresql://db.example/peer?user=peer&password=***'
     """
-    return _PASSWORD.sub(r"\1***@", text)
+    return _SECRET_PARAMETER.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
 
 
 def _explain_unknown(where: list[str]) -> str:

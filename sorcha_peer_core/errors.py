@@ -90,6 +90,30 @@ class NotTraced(PeerError):
     code = "not_traced"
 
 
+class NoSuchPeer(PeerError):
+    """No peer of this id is known, or banned, whichever was asked for."""
+
+    code = "no_such_peer"
+
+
+class ActionRefused(PeerError):
+    """What an operator asked of a node cannot be done as things are; nothing was changed. ``code`` is stable, for programs."""
+
+    code = "refused"
+
+
+class AddressInvalid(ActionRefused):
+    """It is no address of a peer; the message says how one is written."""
+
+    code = "invalid_address"
+
+
+class BanInvalid(ActionRefused):
+    """The reason or the duration of a ban is none; the message says what is."""
+
+    code = "invalid_ban"
+
+
 class LogGap(PeerError):
     """A reader of an arrival log has missed something that is no longer there. Reading on goes on behind it."""
 

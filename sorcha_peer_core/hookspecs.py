@@ -15,6 +15,7 @@ import pluggy
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.address import AddressResolver
     from sorcha_peer_core.interfaces.bootstrap import BootstrapSource
+    from sorcha_peer_core.interfaces.monitoring import HealthCheck, MetricSource
     from sorcha_peer_core.interfaces.service import NodeApi, Service
     from sorcha_peer_core.interfaces.store import Store
     from sorcha_peer_core.interfaces.strategy import Strategy
@@ -77,6 +78,16 @@ def peer_bootstrap_sources() -> Sequence[Offer[BootstrapSource]]:  # type: ignor
 @hookspec
 def peer_services(node: NodeApi) -> Sequence[Service]:  # type: ignore[empty-body]
     """What runs beside the node, started after it and stopped before it. Called once, before the node starts."""
+
+
+@hookspec
+def peer_metrics(node: NodeApi) -> Sequence[MetricSource]:  # type: ignore[empty-body]
+    """What a plugin adds to ``/metrics``. Called once, when the node has its parts; what it returns, for each scrape."""
+
+
+@hookspec
+def peer_health(node: NodeApi) -> Sequence[HealthCheck]:  # type: ignore[empty-body]
+    """Why a plugin sees the node as not ready. Called once, when the node has its parts; what it returns, for each probe."""
 
 
 HOOKS_WITH_OFFERS = ("peer_transports", "peer_stores", "peer_address_resolvers", "peer_strategies", "peer_bootstrap_sources")

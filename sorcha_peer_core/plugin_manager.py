@@ -15,8 +15,10 @@ import pluggy
 from sorcha_peer_core import hookspecs
 from sorcha_peer_core.errors import PluginError
 from sorcha_peer_core.hookspecs import HOOKS_WITH_OFFERS, PROJECT, Offer
+from sorcha_peer_core.interfaces.service import PluginAnswer
 
 if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.monitoring import HealthCheck, MetricSource
     from sorcha_peer_core.interfaces.service import NodeApi, Service
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class PluginManager:
     def __init__(self, builtins: Iterable[tuple[str, object]] = (), discover: bool = True) -> None:
         self._plugins = pluggy.PluginManager(PROJECT)
         self._plugins.add_hookspecs(hookspecs)
+        self._hooks = set(hookspecs.hook_names())
         self._infos: dict[str, PluginInfo] = {}
         for name, plugin in builtins:
             self._add(PluginInfo(name, "sorcha-peer", _core_version()), plugin)
@@ -78,15 +81,40 @@ class PluginManager:
 
     def services(self, node: NodeApi) -> list[Service]:
         """What plugins run beside ``node``; one that fails is named and left out."""
-        found: list[Service] = []
+        return [service for _, service in self._brought("peer_services", node)]
+
+    def metric_sources(self, node: NodeApi) -> list[tuple[str, MetricSource]]:
+        """What plugins add to the metrics, each with the plugin's name; one that fails is named and left out."""
+        return self._brought("peer_metrics", node)
+
+    def health_checks(self, node: NodeApi) -> list[tuple[str, HealthCheck]]:
+        """What plugins add to the health, in the same way."""
+        return self._brought("peer_health", node)
+
+    def _brought(self, hook: str, node: NodeApi) -> list[tuple[str, Any]]:
+        found: list[tuple[str, Any]] = []
         for name, plugin in self._plugins.list_name_plugin():
-            build = getattr(plugin, "peer_services", None)
-            if build is None or self._infos[name].error:
+            bring = getattr(plugin, hook, None)
+            if bring is None or self._infos[name].error:
                 continue
             try:
-                found.extend(build(node=node))
+                found += [(name, thing) for thing in bring(node=node)]
             except Exception as error:
                 self._fail(name, error)
+        return found
+
+    def answers(self, hook: str, **arguments: Any) -> list[PluginAnswer]:
+        """What each plugin says to a hook that one of them has brought; one that fails says why, the others are asked, too."""
+        found: list[PluginAnswer] = []
+        for name, plugin in self._plugins.list_name_plugin():
+            implementation = dict(_implemented(plugin)).get(hook)
+            if implementation is None or self._infos[name].error:
+                continue
+            try:
+                found.append(PluginAnswer(name, tuple(getattr(plugin, hook)(**arguments))))
+            except Exception as error:
+                log.debug("plugin %s failed in %s", name, hook, exc_info=True)
+                found.append(PluginAnswer(name, (), f"{type(error).__name__}: {error}"))
         return found
 
     def _pick(self, hook: str, offers: dict[str, list[tuple[str, Offer[Any]]]], name: str, key: str) -> Offer[Any]:
@@ -143,20 +171,34 @@ class PluginManager:
     def _add(self, info: PluginInfo, plugin: object) -> None:
         if info.name in self._infos:
             raise PluginError(f"two plugins are named {info.name!r}; one comes from {self._infos[info.name].distribution}")
+        brought = self._bring_hooks(plugin)
         self._plugins.register(plugin, name=info.name)
-        misspelt = [name for name in vars(plugin) if name.startswith("peer_") and name not in hookspecs.hook_names()
-                    and hasattr(getattr(plugin, name), f"{PROJECT}_impl")]  # fmt: skip
+        misspelt = [name for name, options in _implemented(plugin) if name not in self._hooks and not options["optionalhook"]]
         if misspelt:
             self._plugins.unregister(name=info.name)
+            self._hooks -= brought
             raise PluginError(f"it implements {', '.join(misspelt)}, which is no hook of this version")
         self._infos[info.name] = info
         self._infos[info.name] = PluginInfo(info.name, info.distribution, info.version, tuple(_describe(plugin)))
+
+    def _bring_hooks(self, plugin: object) -> set[str]:
+        """A plugin may have hooks of its own, for other plugins."""
+        brought = {name for name, value in vars(plugin).items() if hasattr(value, f"{PROJECT}_spec")} - self._hooks
+        if brought:
+            self._plugins.add_hookspecs(plugin)  # type: ignore[arg-type]
+            self._hooks |= brought
+        return brought
 
     def _fail(self, name: str, error: Exception) -> None:
         info = self._infos[name]
         reason = f"{type(error).__name__}: {error}"
         log.warning("plugin %s (%s) is left out: %s", name, info.distribution, reason)
         self._infos[name] = PluginInfo(name, info.distribution, info.version, info.offers, reason)
+
+
+def _implemented(plugin: object) -> Iterable[tuple[str, Any]]:
+    marked = ((name, getattr(value, f"{PROJECT}_impl", None)) for name, value in vars(plugin).items())
+    return [(name, options) for name, options in marked if name.startswith("peer_") and options]
 
 
 def _describe(plugin: object) -> Iterable[tuple[str, str, str]]:

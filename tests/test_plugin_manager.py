@@ -9,7 +9,8 @@ import pytest
 
 from sorcha_peer_core import plugin_manager
 from sorcha_peer_core.errors import PluginError
-from sorcha_peer_core.hookspecs import Offer, hookimpl
+from sorcha_peer_core.hookspecs import Offer, hookimpl, hookspec
+from sorcha_peer_core.interfaces.service import PluginAnswer
 from sorcha_peer_core.plugin_manager import PluginManager
 
 KEY = "communication.transports"
@@ -181,3 +182,65 @@ def test_nothing_is_discovered_when_told_so(install):
     install(("one", plugin("a")))
 
     assert PluginManager(discover=False).infos() == []
+
+
+def house():
+    """A plugin that has a hook of its own."""
+
+    @hookspec
+    def peer_house_rooms(node):
+        """Rooms."""
+
+    return SimpleNamespace(peer_house_rooms=peer_house_rooms)
+
+
+def guest(answer, *, optional: bool = True):
+    """A plugin that implements the hook of the house."""
+
+    @hookimpl(optionalhook=optional)
+    def peer_house_rooms(node):
+        return answer(node)
+
+    return SimpleNamespace(peer_house_rooms=peer_house_rooms)
+
+
+def test_a_plugin_may_have_hooks_for_other_plugins(install):
+    install(("a_house", house()), ("guest", guest(lambda node: [node, "kitchen"], optional=False)))
+
+    manager = PluginManager()
+
+    assert info_of(manager, "guest").error == ""
+    assert manager.answers("peer_house_rooms", node="n") == [PluginAnswer("guest", ("n", "kitchen"))]
+
+
+def test_who_implements_such_a_hook_needs_the_other_plugin_only_when_it_says_so(install):
+    install(("guest", guest(lambda node: [])), ("strict", guest(lambda node: [], optional=False)))
+
+    manager = PluginManager()
+
+    assert info_of(manager, "guest").error == ""
+    assert "peer_house_rooms, which is no hook of this version" in info_of(manager, "strict").error
+
+
+def test_an_optional_guest_may_come_before_the_house(install):
+    install(("a_guest", guest(lambda node: ["attic"])), ("house", house()))
+
+    assert PluginManager().answers("peer_house_rooms", node=None) == [PluginAnswer("a_guest", ("attic",))]
+
+
+def test_a_guest_that_fails_says_why_and_the_others_are_asked_again_and_again(install):
+    install(("broken", guest(lambda node: 1 / 0)), ("house", house()), ("whole", guest(lambda node: ["attic"])))
+    manager = PluginManager()
+
+    for _ in range(2):
+        assert manager.answers("peer_house_rooms", node=None) == [
+            PluginAnswer("broken", (), "ZeroDivisionError: division by zero"),
+            PluginAnswer("whole", ("attic",)),
+        ]
+    assert info_of(manager, "broken").error == ""
+
+
+def test_the_house_itself_is_not_asked(install):
+    install(("house", house()))
+
+    assert PluginManager().answers("peer_house_rooms", node=None) == []

@@ -1,13 +1,9 @@
-"""Who may use the management API: whoever knows the bearer token of the data directory."""
+"""The bearer token of the data directory."""
 
 from __future__ import annotations
 
 import secrets
 from typing import TYPE_CHECKING
-
-from flask import Flask, request
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
 
 from sorcha_peer_admin.files import replace_file
 from sorcha_peer_core.errors import StartError
@@ -38,21 +34,3 @@ def token_of(data_dir: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise StartError(f"the token of the management API, {path}, cannot be read or written: {error}") from error
     return token
-
-
-def require_token(app: Flask, token: str) -> None:
-    """Refuse everything under ``/manage/`` that does not carry the token, before anything else is looked at."""
-    expected = token.encode()
-
-    @app.before_request
-    def check_token() -> None:
-        if request.path.startswith(PROTECTED) and not secrets.compare_digest(_presented(), expected):
-            raise Unauthorized(
-                f"send the token of the node, which is in {TOKEN_FILE} in its data directory: Authorization: Bearer TOKEN",
-                www_authenticate=WWWAuthenticate("bearer"),
-            )
-
-
-def _presented() -> bytes:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip().encode() if scheme.lower() == "bearer" else b""

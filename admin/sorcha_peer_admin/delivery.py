@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest
 
+from sorcha_peer_admin.follow import disconnected
 from sorcha_peer_admin.parameters import hash_of, number_parameter
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class DeliveryRoutes:
     def _wait(self, hashes: Sequence[TxHash], wait_s: float) -> None:
         if not wait_s or self._node.wait_for_delivery(hashes, 0.0):
             return
-        gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
+        gone = disconnected()
         self._followers.enter()
         try:
             self._followers.wait(lambda timeout_s: self._node.wait_for_delivery(hashes, timeout_s), wait_s, gone)

@@ -1,4 +1,4 @@
-"""Every answer that is not a success: a status, a stable code for programs and a sentence for people, as JSON."""
+"""Every answer that is not a success: a status, a stable code for programs and a sentence for people, as JSON or as a page."""
 
 from __future__ import annotations
 
@@ -6,16 +6,31 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, current_app, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException
 
-from sorcha_peer_core.errors import NotTraced, PayloadTooLarge, PeerError, QueueFull, StoreError, SubmissionRefused
+from sorcha_peer_admin.pages.frame import error_page
+from sorcha_peer_core.errors import (
+    ActionRefused,
+    AddressInvalid,
+    BanInvalid,
+    LinkTimeout,
+    NoSuchPeer,
+    NotTraced,
+    PayloadTooLarge,
+    PeerError,
+    QueueFull,
+    StoreError,
+    SubmissionRefused,
+    TransportError,
+)
 
 log = logging.getLogger(__name__)
 
 _CODES = {
     400: "bad_request",
     401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     409: "conflict",
@@ -34,6 +49,20 @@ _SENTENCES = {
 # The queue empties while peers take what is in it; a store waits for room on its disk, or for somebody.
 _RETRY_AFTER_S: dict[int, int] = {HTTPStatus.TOO_MANY_REQUESTS: 1, HTTPStatus.SERVICE_UNAVAILABLE: 5}
 INTERNAL_CODE = "internal"
+# The first that fits; without a code here the error has one of its own.
+_ANSWERS: tuple[tuple[type[PeerError], int, str], ...] = (
+    (PayloadTooLarge, 413, ""),
+    (QueueFull, 429, ""),
+    (SubmissionRefused, 400, ""),
+    (NotTraced, 404, ""),
+    (NoSuchPeer, 404, ""),
+    (AddressInvalid, 400, ""),
+    (BanInvalid, 400, ""),
+    (ActionRefused, 409, ""),
+    (LinkTimeout, 504, "timeout"),
+    (TransportError, 502, "unreachable"),
+    (StoreError, 503, "store_failed"),
+)
 INTERNAL_SENTENCE = "internal error"
 
 
@@ -49,16 +78,9 @@ def error_body(code: str, message: str) -> dict[str, Any]:
 
 def status_of(error: PeerError) -> tuple[int, str]:
     """HTTP status and code of an error of the node; what callers cannot act on is 500."""
-    if isinstance(error, PayloadTooLarge):
-        return 413, error.code
-    if isinstance(error, QueueFull):
-        return 429, error.code
-    if isinstance(error, SubmissionRefused):
-        return 400, error.code
-    if isinstance(error, NotTraced):
-        return 404, error.code
-    if isinstance(error, StoreError):
-        return 503, "store_failed"
+    for kind, status, code in _ANSWERS:
+        if isinstance(error, kind):
+            return status, code or str(getattr(error, "code", INTERNAL_CODE))
     return 500, INTERNAL_CODE
 
 
@@ -67,8 +89,7 @@ def peer_error_response(error: PeerError, **more: Any) -> Response:
     status, code = status_of(error)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _unexpected(error)
-    response = jsonify(error_body(code, str(error)) | more)
-    response.status_code = status
+    response = _answer(status, code, str(error), **more)
     if status in _RETRY_AFTER_S:
         response.headers["Retry-After"] = str(_RETRY_AFTER_S[status])
     return response
@@ -83,8 +104,7 @@ def register_error_handlers(app: Flask) -> None:
 
 def _http_error(error: HTTPException) -> Response:
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
-    response = jsonify(error_body(code_of(status), _sentence(error, status)))
-    response.status_code = status
+    response = _answer(status, code_of(status), _sentence(error, status))
     for name, value in error.get_headers():
         if name.lower() != "content-type":
             response.headers[name] = value
@@ -100,6 +120,11 @@ def _sentence(error: HTTPException, status: int) -> str:
 
 def _unexpected(error: Exception) -> Response:
     log.error("the management API failed at %s %s", request.method, request.path, exc_info=error)
-    response = jsonify(error_body(INTERNAL_CODE, INTERNAL_SENTENCE))
-    response.status_code = HTTPStatus.INTERNAL_SERVER_ERROR
-    return response
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_CODE, INTERNAL_SENTENCE)
+
+
+def _answer(status: int, code: str, sentence: str, **more: Any) -> Response:
+    # Where only metrics and probes are served there are no pages.
+    if request.path.startswith("/admin/") and "sorcha_pages" in current_app.extensions:
+        return make_response(error_page(status, sentence), status)
+    return make_response(jsonify(error_body(code, sentence) | more), status)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from flask import request
 from werkzeug.exceptions import ServiceUnavailable
 
 from sorcha_peer_admin.lines import PAGE_ENTRIES, chunks_of
@@ -27,6 +28,16 @@ WAIT_S = 0.5
 KEEP_ALIVE = b"\n"
 
 
+def disconnected() -> Callable[[], bool]:
+    """Says, while a request is answered, whether its reader has left; never True where the server cannot tell."""
+    gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", _never)
+    return gone
+
+
+def _never() -> bool:
+    return False
+
+
 class Followers:
     """The open streams of one node: how many there may be, and the word that ends all of them."""
 
@@ -40,6 +51,11 @@ class Followers:
     def open(self) -> int:
         """Number of streams now."""
         return self._open
+
+    @property
+    def closing(self) -> bool:
+        """Whether the service stops, so that every stream ends."""
+        return self._closing.is_set()
 
     def enter(self) -> None:
         """Take a place, or answer 503; :meth:`leave` gives it back."""
@@ -57,10 +73,14 @@ class Followers:
         """End every stream within about ``WAIT_S``; none begins after this."""
         self._closing.set()
 
+    def ended(self, gone: Callable[[], bool]) -> bool:
+        """Whether a stream has to end: all have, or its reader has left."""
+        return self._closing.is_set() or gone()
+
     def wait(self, step: Callable[[float], bool], timeout_s: float, gone: Callable[[], bool]) -> bool:
         """Repeat ``step``, which waits up to so many seconds, until it says True; False when there is no use in waiting."""
         deadline = self._clock() + timeout_s
-        while not self._closing.is_set() and not gone():
+        while not self.ended(gone):
             begun_s = self._clock()
             left_s = min(WAIT_S, deadline - begun_s)
             if left_s <= 0:
@@ -82,7 +102,7 @@ class Followers:
     def _lines(self, node: NodeApi, after: int, register_id: str | None, gone: Callable[[], bool]) -> Iterator[bytes]:
         wrote_at_s = self._clock()
         log_epoch = None
-        while not self._closing.is_set() and not gone():
+        while not self.ended(gone):
             entries, oldest_seq, now_epoch = node.transactions(after, PAGE_ENTRIES)
             # A stream has no way to say that something is missing. Who connects again learns it from the headers.
             if log_epoch is not None and (now_epoch != log_epoch or oldest_seq > after + 1):

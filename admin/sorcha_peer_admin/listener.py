@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 _POLL_S = 1.0
 _PAUSE_S = 0.01
 _SPARE_THREADS = 8
+_PROXY_HEADERS = frozenset({"x-forwarded-for", "x-forwarded-proto"})
+"""Who asks, and whether by https. The name under which the node was asked stands in ``Host``, which proxies pass on."""
 
 
 class _Parser(HTTPRequestParser):
@@ -66,10 +68,19 @@ class _Channel(HTTPChannel):
     error_task_class = _ErrorTask
 
 
-class Listener:
-    """One listening socket and the threads behind it; ``streams`` of them may be held by replies without end."""
+def _trust_in(proxy: str) -> dict[str, Any]:
+    return {"trusted_proxy": proxy, "trusted_proxy_headers": _PROXY_HEADERS} if proxy else {}
 
-    def __init__(self, app: Flask, listening: socket.socket, *, max_body_bytes: int, streams: int) -> None:
+
+class Listener:
+    """One listening socket and the threads behind it; ``streams`` of them may be held by replies without end.
+
+    Of ``trusted_proxy``, an IP address, it is believed for whom it asks.
+    """
+
+    def __init__(
+        self, app: Flask, listening: socket.socket, *, max_body_bytes: int, streams: int = 0, trusted_proxy: str = ""
+    ) -> None:
         server: Any = create_server(
             app,
             sockets=[listening],
@@ -89,6 +100,9 @@ class Listener:
             outbuf_high_watermark=1024 * 1024,
             # Waitress refuses a body that is as large as this number.
             max_request_body_size=max_body_bytes + 1,
+            # What strangers say about addresses is cut out before the application sees it, with or without a proxy.
+            clear_untrusted_proxy_headers=True,
+            **_trust_in(trusted_proxy),
         )
         server.channel_class = _Channel
         self._server = server

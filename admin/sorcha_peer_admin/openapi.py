@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 _HASH = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256 of the payload, in hex"}
+_PEER_ID = {"type": "string", "pattern": "^[0-9a-f]{40}$", "description": "of a peer, in hex"}
 _COUNT = {"type": "integer", "minimum": 0}
 _TEXT = {"type": "string"}
 _FLAG = {"type": "boolean"}
@@ -54,6 +55,10 @@ def _operation(summary: str, success: dict[str, Any], *errors: int, token: bool 
     refusals = (401, *errors) if token else errors
     operation = {"summary": summary, **more, "responses": success | _errors(*refusals, 500)}
     return operation if token else operation | {"security": []}
+
+
+def _json_body(schema: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
+    return {"required": required, "content": _content("application/json", schema)}
 
 
 def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
@@ -137,12 +142,26 @@ _SCHEMAS: dict[str, Any] = {
         "reason": {"type": "string", "description": "why the last peer that failed did"},
     }),
     "Peer": _object({
-        "id": _TEXT, "name": _TEXT, "address": _TEXT, "status": {"type": "string", "enum": ["linked", "known", "lost"]},
+        "id": _TEXT, "name": _TEXT, "address": _TEXT, "status": {"type": "string", "enum": ["linked", "known", "lost", "banned"]},
         "transport": _TEXT, "direction": {"type": "string", "enum": ["outbound", "inbound", ""]},
         "latency_ms": _NULLABLE_NUMBER, "last_seen": {"type": "integer", "description": "Unix seconds, 0: never"},
         "failures": _COUNT, "bootstrap": _FLAG, "software": _TEXT, "queued_bytes": _COUNT,
         "link_age_s": {"type": ["number", "null"], "description": "since the link in use came up; null without one"},
         "rungs": _list(_ref("Rung")),
+        "score": {"type": "number", "description": "by what it did, -100 to 10; 0: nothing speaks for or against it"},
+        "score_terms": _list(_object({"name": _TEXT, "amount": {"type": "number"}, "points": {"type": "number"}})),
+    }),
+    "Ban": _object({
+        "id": _PEER_ID, "name": {"type": "string", "description": "empty: it is not known"}, "reason": _TEXT,
+        "by": {"type": "string", "description": "operator, or the name of a rule"},
+        "since": {"type": "integer", "description": "Unix seconds"},
+        "until": {"type": ["integer", "null"], "description": "Unix seconds; null: until it is lifted"},
+    }),
+    "AuditEntry": _object({
+        "id": {"type": "integer", "description": "grows with each entry; what `before` means"},
+        "at": {"type": "integer", "description": "Unix seconds"}, "actor": _TEXT,
+        "action": {"type": "string", "description": "a word such as peer.ban or dead-letter.retry"},
+        "target": _TEXT, "outcome": {"type": "string", "description": "ok, or what came of it; failed: and why"},
     }),
     "Rung": _object({
         "transport": _TEXT, "breaker": {"type": "string", "enum": ["closed", "half-open", "open"]},
@@ -182,6 +201,17 @@ _SCHEMAS: dict[str, Any] = {
         "known": _list(_HASH) | {"description": "those of `accepted` that were here already"},
         "next_line": {"type": "integer", "description": "with an error: nothing was decided about the lines from here on"},
     }, "next_line"),
+    "Event": _object({
+        "id": {"type": "integer", "description": "rises by one; a process begins at the Unix milliseconds of its start"},
+        "at_ms": {"type": "number", "description": "Unix milliseconds"}, "kind": _TEXT,
+        "level": {"type": "string", "enum": ["debug", "info", "warning"]}, "sentence": _TEXT,
+        "fields": {"type": "object", "description": "what the kind has; ids and hashes in full"},
+    }),
+    "Setting": _object({
+        "key": {"type": "string", "description": "section.name"}, "value": {},
+        "origin": {"type": "string", "description": "default, flag, environment variable NAME or file PATH"},
+        "default": {}, "summary": _TEXT,
+    }),
     "Health": _object({"live": _FLAG, "ready": _FLAG, "reasons": _list(_TEXT)}),
 }  # fmt: skip
 
@@ -194,6 +224,7 @@ _ROWS_PAGE = [
     _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "most rows of a page"),
 ]
 _REGISTER_HEADER = {"name": "X-Register-Id", "in": "header", "required": False, "schema": {"type": "string", "maxLength": 64}}
+_PEER_PARAMETER = {"name": "peer_id", "in": "path", "required": True, "schema": _PEER_ID}
 _HASH_PARAMETER = {"name": "tx_hash", "in": "path", "required": True, "schema": _HASH}
 _NUMBER_HEADER = {"schema": _COUNT}
 _LOG_ANSWER = _answer("One JSON object a line; blank lines keep a followed stream alive.", _ref("LogLine"), _NDJSON)
@@ -206,8 +237,71 @@ _PATHS: dict[str, Any] = {
     "/readyz": {"get": _operation("Whether the node is ready for requests",
         {"200": _answer("It is.", _ref("Health")), "503": _UNHEALTHY}, token=False)},
     "/manage/v1/status": {"get": _operation("The state of the node", {"200": _answer("Right now.", _ref("Status"))})},
-    "/manage/v1/peers": {"get": _operation("Known peers, linked ones first",
-        {"200": _answer("All of them.", _object({"peers": _list(_ref("Peer"))}))})},
+    "/manage/v1/peers": {
+        "get": _operation("Known peers, linked ones first",
+            {"200": _answer("All of them.", _object({"peers": _list(_ref("Peer"))}))}),
+        "post": _operation("Dial an address, and keep who answers there",
+            {"200": _answer("It is linked, or has links enough.", _object({"added": _TEXT}))}, 400, 409, 413, 502, 503, 504,
+            requestBody=_json_body(_object({
+                "address": {"type": "string", "description": "[scheme://]host:port[#PEER_ID]"},
+            }))),
+    },
+    "/manage/v1/peers/{peer_id}": {"delete": _operation("Unlink a peer and forget it; others may tell of it again",
+        {"200": _answer("Done.", _object({"removed": _PEER_ID}))}, 400, 404, 503, parameters=[_PEER_PARAMETER])},
+    "/manage/v1/peers/{peer_id}/ping": {"post": _operation("See whether a peer answers, over its link or by a look",
+        {"200": _answer("It does.", _object({"rtt_ms": {"type": "number", "minimum": 0}, "transport": _TEXT}))},
+        400, 404, 409, 502, 503, 504, parameters=[_PEER_PARAMETER])},
+    "/manage/v1/peers/{peer_id}/ban": {
+        "post": _operation("Have nothing to do with a peer any more, known or not",
+            {"200": _answer("From now on.", _ref("Ban"))}, 400, 409, 413, 503, parameters=[_PEER_PARAMETER],
+            requestBody=_json_body(_object({
+                "reason": {"type": "string", "maxLength": 200},
+                "duration_s": _NULLABLE_NUMBER | {"description": "seconds above 0; null or none: until it is lifted"},
+            }, "reason", "duration_s"), required=False)),
+        "delete": _operation("Lift a ban",
+            {"200": _answer("It is one like all others again.", _object({"unbanned": _PEER_ID}))}, 400, 404, 503,
+            parameters=[_PEER_PARAMETER]),
+    },
+    "/manage/v1/bans": {"get": _operation("Bans that are in force, the latest first",
+        {"200": _answer("All of them.", _object({"bans": _list(_ref("Ban"))}))}, 503)},
+    "/manage/v1/audit": {"get": _operation("What operators did, newest first",
+        {"200": _answer("A page of it.", _object({
+            "audit": _list(_ref("AuditEntry")),
+            "next_before": {"type": ["integer", "null"], "description": "where the next page begins; null: there is none"},
+        }))}, 400, 503, parameters=[
+            _query("before", {"type": "integer", "minimum": 1}, "entries with a smaller id; the newest without it"),
+            _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "most entries of a page"),
+        ])},
+    "/manage/v1/events": {"get": _operation("What happened in the node, a page of it or for ever",
+        {"200": {"description": "A page, or with `follow` server-sent events with an Event as data each.",
+            "content": _content("application/json", _object({
+                "events": _list(_ref("Event")),
+                "next_after": {"type": ["integer", "null"], "description": "where the next page begins; null: there is none"},
+                "oldest_id": {"type": "integer", "description": "the first that is kept, or the next to come"},
+                "last_id": {"type": "integer", "description": "the last there was"},
+                "gap": {"type": "boolean", "description": "events behind `after` are gone"},
+            })) | _content("text/event-stream", _TEXT)}},
+        400, 503, parameters=[
+            _query("after", _COUNT, "events with a greater id; 0: all that are kept"),
+            _query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "most events of a page"),
+            _query("level", {"type": "string", "enum": ["debug", "info", "warning"]}, "of this level, and graver"),
+            _query("kind", _TEXT, "only these, with commas between"),
+            _query("follow", {"type": "string", "enum": ["0", "1"]}, "1: the stream goes on, `limit` means nothing"),
+            {"name": "Last-Event-ID", "in": "header", "required": False, "schema": _COUNT,
+             "description": "with `follow`: counts instead of `after`"},
+        ])},
+    "/manage/v1/history": {"get": _operation("How counters stood over the last day, oldest first",
+        {"200": _answer("Columns of the same length: a sample a minute, of the last ten minutes one a second.", _object({
+            "at": _list(_COUNT) | {"description": "Unix seconds"},
+            "sent_bytes": _list(_COUNT) | {"description": "this and the next two since the start; charts take differences"},
+            "received_bytes": _list(_COUNT), "transactions": _list(_COUNT),
+            "queue": _list(_COUNT) | {"description": "submissions that wait, then"},
+            "latency_ms": _list(_NULLABLE_NUMBER) | {"description": "mean of what arrived since the sample before, or null"},
+        }))}, 400, parameters=[_query("after", _COUNT, "samples taken later than this")])},
+    "/manage/v1/config": {"get": _operation("Every setting, its value and where that comes from",
+        {"200": _answer("All of them; secrets are `***`.", _object({"settings": _list(_ref("Setting"))}))})},
+    "/manage/v1/login-links": {"post": _operation("Make a link that logs a browser in to the pages",
+        {"201": _answer("The link: good once, and only for so long.", _object({"url": _TEXT, "good_for_s": _COUNT}))})},
     "/manage/v1/plugins": {"get": _operation("What is installed",
         {"200": _answer("All of it.", _object({"plugins": _list(_ref("Plugin"))}))})},
     "/manage/v1/openapi.json": {"get": _operation("This document", {"200": _answer("OpenAPI 3.1.", {"type": "object"})})},

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 from werkzeug.exceptions import BadRequest
 
-from sorcha_peer_core.model.ids import parse_tx_hash
+from sorcha_peer_core.model.ids import parse_peer_id, parse_tx_hash
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.model.ids import TxHash
+    from sorcha_peer_core.model.ids import PeerId, TxHash
 
 MAX_ROW_ID = (1 << 63) - 1
 """Of a row of a table, a line of the log: what a database can hold."""
 
+_MOST_ID_TEXT = 80
 _FLAGS = {"1": True, "true": True, "0": False, "false": False, "": False}
 
 
@@ -49,5 +50,13 @@ def hash_of(text: Any) -> TxHash:
     """The hash that a part of an address or of a body is."""
     try:
         return parse_tx_hash(text if isinstance(text, str) else repr(text))
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+
+
+def peer_id_of(text: str) -> PeerId:
+    """The peer id that a part of an address is."""
+    try:
+        return parse_peer_id(text[:_MOST_ID_TEXT])
     except ValueError as error:
         raise BadRequest(str(error)) from None

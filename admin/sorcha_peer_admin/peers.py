@@ -44,4 +44,6 @@ def peer_json(peer: PeerView) -> dict[str, Any]:
         "queued_bytes": peer.queued_bytes,
         "link_age_s": peer.link_age_s,
         "rungs": [rung._asdict() for rung in peer.rungs],
+        "score": peer.score,
+        "score_terms": [term._asdict() for term in peer.score_terms],
     }

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, jsonify
 from werkzeug.exceptions import NotFound
 
+from sorcha_peer_admin.audit import audited
 from sorcha_peer_admin.parameters import MAX_ROW_ID, hash_of, number_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.model.transaction import QueueRow
 
 DEFAULT_LIMIT = 100
@@ -63,23 +65,28 @@ class QueueRoutes:
 
     def retry(self, tx_hash: str) -> Response:
         """Offer one again at once."""
-        if not self._node.retry_dead_letters([hash_of(tx_hash)]):
+        if not self._act("retry", [hash_of(tx_hash)]):
             raise self._no_dead_letter(tx_hash)
         return jsonify({"retried": 1})
 
     def retry_all(self) -> Response:
         """Offer all of them again at once."""
-        return jsonify({"retried": self._node.retry_dead_letters(None)})
+        return jsonify({"retried": self._act("retry", None)})
 
     def drop(self, tx_hash: str) -> Response:
         """Forget one."""
-        if not self._node.drop_dead_letters([hash_of(tx_hash)]):
+        if not self._act("drop", [hash_of(tx_hash)]):
             raise self._no_dead_letter(tx_hash)
         return jsonify({"dropped": 1})
 
     def drop_all(self) -> Response:
         """Forget all of them."""
-        return jsonify({"dropped": self._node.drop_dead_letters(None)})
+        return jsonify({"dropped": self._act("drop", None)})
+
+    def _act(self, what: str, hashes: Sequence[TxHash] | None) -> int:
+        act = {"retry": self._node.retry_dead_letters, "drop": self._node.drop_dead_letters}[what]
+        target = "all" if hashes is None else hashes[0].hex()
+        return audited(self._node, f"dead-letter.{what}", target, lambda: act(hashes), lambda count: f"{count} dead letters")
 
     def _answer(self, name: str, rows: Sequence[QueueRow], limit: int) -> dict[str, Any]:
         status = self._node.status()

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, jsonify
 
+from sorcha_peer_admin.parameters import MAX_ROW_ID, number_parameter
+from sorcha_peer_core.interfaces.service import Sample
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -16,7 +19,7 @@ _QUEUE_LIMITS = ("max_queue_size", "max_queue_bytes")
 
 
 class StatusRoutes:
-    """``/status`` and ``/plugins``."""
+    """``/status``, ``/plugins``, ``/config`` and ``/history``."""
 
     def __init__(self, node: NodeApi) -> None:
         self._node = node
@@ -26,6 +29,8 @@ class StatusRoutes:
         routes = Blueprint("status", __name__)
         routes.add_url_rule("/status", view_func=self.status)
         routes.add_url_rule("/plugins", view_func=self.plugins)
+        routes.add_url_rule("/config", view_func=self.config)
+        routes.add_url_rule("/history", view_func=self.history)
         return routes
 
     def status(self) -> Response:
@@ -39,6 +44,17 @@ class StatusRoutes:
     def plugins(self) -> Response:
         """What is installed, from which distribution, chosen or not, and why one failed to load."""
         return jsonify({"plugins": [dict(plugin) for plugin in self._node.plugins()]})
+
+    def config(self) -> Response:
+        """Every setting, its value and where that comes from."""
+        return jsonify({"settings": [setting._asdict() for setting in self._node.settings_shown()]})
+
+    def history(self) -> Response:
+        """How counters stood over the last day, by column, as charts want it."""
+        after = number_parameter("after", default=0, least=0, most=MAX_ROW_ID)
+        samples = [sample for sample in self._node.history() if sample.at > after]
+        columns = zip(*samples, strict=True) if samples else ([] for _ in Sample._fields)
+        return jsonify(dict(zip(Sample._fields, map(list, columns), strict=True)))
 
 
 def status_json(status: NodeStatus, limits: Mapping[str, int]) -> dict[str, Any]:

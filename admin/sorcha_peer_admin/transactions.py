@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BufferedReader
 from typing import TYPE_CHECKING, cast
 
@@ -11,6 +11,7 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMedi
 
 from sorcha_peer_admin.batch import MAX_BATCH_BYTES, Batch
 from sorcha_peer_admin.errors import peer_error_response
+from sorcha_peer_admin.follow import disconnected
 from sorcha_peer_admin.lines import NDJSON, PAGE_ENTRIES, chunks_of
 from sorcha_peer_admin.parameters import MAX_ROW_ID, flag_parameter, hash_of, header_text, number_parameter
 from sorcha_peer_admin.trace import trace_json
@@ -111,7 +112,7 @@ class TransactionRoutes:
 
     def _follow(self, after: int, register_id: str | None) -> Response:
         begin = self._node.transactions(after, 1)
-        gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", _never)
+        gone = disconnected()
         self._followers.enter()
         response = _ndjson(self._followers.stream(self._node, after, register_id, gone), begin)
         response.call_on_close(self._followers.leave)
@@ -138,7 +139,3 @@ def _refuse_encoded() -> None:
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
         raise UnsupportedMediaType(f"the body is encoded as {encoding[:40]!r}; send it as it is")
-
-
-def _never() -> bool:
-    return False

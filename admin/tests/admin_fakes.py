@@ -8,17 +8,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sorcha_peer_core.errors import NotTraced, QueueFull
+from sorcha_peer_core.errors import ActionRefused, AddressInvalid, LinkTimeout, NoSuchPeer, NotTraced, QueueFull
 from sorcha_peer_core.interfaces.service import (
     AddressView,
+    AuditEntry,
+    BanView,
     CopyView,
     DeliveryView,
+    EventEntry,
+    EventSlice,
     Health,
     JobView,
     LogSlice,
     NodeStatus,
     PassedView,
     PeerView,
+    PingView,
+    PluginAnswer,
+    Sample,
+    SettingView,
     SubmitResult,
     TraceView,
     Traffic,
@@ -51,6 +59,29 @@ LINKED = PeerView(
     software="sorcha-peer/0.1.0", queued_bytes=17, link_age_s=90.5,
     rungs=(RungView("grpcstream", "closed", "", None), RungView("rest", "half-open", "nobody listens there", 301.2)),
 )  # fmt: skip
+
+
+FIRST_EVENT_ID = 1_700_000_000_000
+
+SETTINGS = [
+    SettingView("node.name", "anna", "flag", "", "what people call this node"),
+    SettingView("node.log_level", "debug", "environment variable SORCHA_PEER__NODE__LOG_LEVEL", "info", "debug | info | warning"),
+    SettingView(
+        "store.url", "postgresql://peer:***@db.example/peer", "file /etc/sorcha/config.toml", "sqlite:///peer.db", "where"
+    ),
+    SettingView("plugins.rest.listen", "[::]:5002", "file /etc/sorcha/config.toml", None, ""),
+]
+
+
+def event_entry(event_id: int, kind: str = "PeerLinked", level: str = "info", **fields: Any) -> EventEntry:
+    """An event as the node tells it."""
+    fields = fields or {"peer_id": LINKED.peer_id, "transport": "grpcstream", "outbound": True, "address": LINKED.address}
+    return EventEntry(event_id, event_id + 0.5, kind, level, f"{kind} number {event_id}", fields)
+
+
+def sample(at: int, transactions: int = 0) -> Sample:
+    """A point of the charts."""
+    return Sample(at, sent_bytes=10 * at, received_bytes=20 * at, transactions=transactions, queue=at % 7, latency_ms=12.5)
 
 
 def entry(seq: int, tx_hash: TxHash | None = None, register_id: str = "", size: int = 3) -> LogEntry:
@@ -87,6 +118,19 @@ class FakeNode:
         self.rows: list[QueueRow] = []
         self.told: dict[TxHash, DeliveryView] = {}
         """How far submissions have come; those that are not here are unknown."""
+        self.banned: dict[PeerId, BanView] = {}
+        self.removed: set[PeerId] = set()
+        self.added: list[str] = []
+        self.audited: list[AuditEntry] = []
+        """Oldest first."""
+        self.silent: set[PeerId] = set()
+        """Peers that do not answer a ping."""
+        self.event_entries: list[EventEntry] = []
+        self.oldest_event_id = FIRST_EVENT_ID
+        self.event_waits: list[tuple[int, float]] = []
+        self.samples: list[Sample] = []
+        self.answers: dict[str, list[PluginAnswer]] = {}
+        """Of plugins, by hook."""
         self._grown = threading.Condition()
 
     def settings(self, section: str) -> Mapping[str, Any]:
@@ -104,7 +148,51 @@ class FakeNode:
         known = replace(
             LINKED, peer_id=PeerId("00" * 20), status="known", transport="", direction="", latency_ms=None, link_age_s=None
         )
-        return [LINKED, known]
+        found = [peer for peer in (LINKED, known) if peer.peer_id not in self.removed]
+        return [replace(peer, status="banned") if peer.peer_id in self.banned else peer for peer in found]
+
+    def add_peer(self, address: str) -> None:
+        if ":" not in address:
+            raise AddressInvalid(f"{address!r} is not an address of a peer")
+        self.added.append(address)
+
+    def ping(self, peer_id: PeerId) -> PingView:
+        self._name_of(peer_id)
+        if peer_id in self.silent:
+            raise LinkTimeout(f"peer {peer_id[:8]} did not answer within 5 s")
+        return PingView(1.5, "grpcstream")
+
+    def remove_peer(self, peer_id: PeerId) -> None:
+        self._name_of(peer_id)
+        self.removed.add(peer_id)
+
+    def ban(self, peer_id: PeerId, reason: str, duration_s: float | None) -> BanView:
+        if peer_id == OWN_ID:
+            raise ActionRefused("a node does not ban itself")
+        name = next((peer.name for peer in self.peers() if peer.peer_id == peer_id), "")
+        until_at = None if duration_s is None else 1_700_000_010 + int(duration_s)
+        self.banned[peer_id] = BanView(peer_id, name, reason, "operator", 1_700_000_010, until_at)
+        return self.banned[peer_id]
+
+    def unban(self, peer_id: PeerId) -> None:
+        if self.banned.pop(peer_id, None) is None:
+            raise NoSuchPeer(f"peer {peer_id} is not banned")
+
+    def bans(self) -> list[BanView]:
+        return list(reversed(self.banned.values()))
+
+    def audit(self, before_row_id: int | None, limit: int) -> list[AuditEntry]:
+        newest_first = reversed(self.audited)
+        return [entry for entry in newest_first if before_row_id is None or entry.row_id < before_row_id][:limit]
+
+    def record(self, actor: str, action: str, target: str, outcome: str) -> None:
+        self.audited.append(AuditEntry(len(self.audited) + 1, 1_700_000_020, actor, action, target, outcome))
+
+    def _name_of(self, peer_id: PeerId) -> str:
+        for peer in self.peers():
+            if peer.peer_id == peer_id:
+                return peer.name
+        raise NoSuchPeer(f"no peer {peer_id} is known")
 
     def jobs(self) -> Sequence[JobView]:
         return [JobView("send feelers", 15.0, 1_700_000_006, 0.2, ""), JobView("save the peer table", 10.0, None, None, "")]
@@ -194,8 +282,36 @@ class FakeNode:
             passed_on=[PassedView(PeerId("00" * 20), "carl", "announce", 0.75)],
         )  # fmt: skip
 
+    def happen(self, kind: str = "PeerLinked", level: str = "info", **fields: Any) -> None:
+        """One more event."""
+        with self._grown:
+            self.event_entries.append(event_entry(self._last_event_id + 1, kind, level, **fields))
+            self._grown.notify_all()
+
+    @property
+    def _last_event_id(self) -> int:
+        return self.event_entries[-1].event_id if self.event_entries else self.oldest_event_id - 1
+
+    def events(self, after_id: int, limit: int) -> EventSlice:
+        found = [entry for entry in self.event_entries if entry.event_id > after_id]
+        return EventSlice(found[:limit], self.oldest_event_id, self._last_event_id)
+
+    def wait_for_events(self, after_id: int, timeout_s: float) -> bool:
+        self.event_waits.append((after_id, timeout_s))
+        with self._grown:
+            return self._grown.wait_for(lambda: self._last_event_id > after_id, timeout_s)
+
+    def settings_shown(self) -> list[SettingView]:
+        return SETTINGS
+
+    def history(self) -> Sequence[Sample]:
+        return self.samples
+
     def metrics_text(self) -> bytes:
         return b"# TYPE sorcha_peer_count gauge\nsorcha_peer_count 3.0\n"
+
+    def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
+        return self.answers.get(hook, [])
 
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         return [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from admin_fakes import TOKEN, FakeNode
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from sorcha_peer_admin.app import create_app
 from sorcha_peer_admin.follow import Followers
@@ -30,6 +32,30 @@ def client(node: FakeNode) -> FlaskClient:
     client = create_app(node, TOKEN).test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {TOKEN}"
     return client
+
+
+class Browser(FlaskClient):
+    """A client that is logged in to the pages; ``csrf`` is what its forms carry."""
+
+    csrf = ""
+
+    def act(self, path: str, **fields: str) -> TestResponse:
+        """Post a form that was confirmed."""
+        return self.post(path, data={"csrf_token": self.csrf, "confirmed": "1", **fields})
+
+
+@pytest.fixture
+def browser(node: FakeNode) -> Browser:
+    """A browser whose user has logged in with the token."""
+    app = create_app(node, TOKEN)
+    app.test_client_class = Browser
+    browser = app.test_client()
+    assert isinstance(browser, Browser)
+    assert browser.post("/admin/login", data={"secret": TOKEN}).status_code == 303
+    found = re.search(r'name="csrf-token" content="([^"]+)"', browser.get("/admin/").text)
+    assert found
+    browser.csrf = found[1]
+    return browser
 
 
 @pytest.fixture

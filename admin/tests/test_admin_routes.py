@@ -6,7 +6,7 @@ import logging
 import re
 
 import pytest
-from admin_fakes import LOG_EPOCH, OWN_ID, TOKEN, FakeNode
+from admin_fakes import LOG_EPOCH, OWN_ID, SETTINGS, TOKEN, FakeNode, sample
 
 from sorcha_peer_admin.app import create_app
 from sorcha_peer_core.errors import PeerError, StoreError
@@ -61,6 +61,29 @@ def test_plugins_are_listed_as_the_node_knows_them(client):
     [plugin] = client.get(f"{API}/plugins").get_json()["plugins"]
 
     assert (plugin["name"], plugin["chosen"]) == ("admin", True)
+
+
+def test_settings_are_listed_with_their_origins(client):
+    settings = client.get(f"{API}/config").get_json()["settings"]
+
+    assert settings[0] == {
+        "key": "node.name", "value": "anna", "origin": "flag", "default": "", "summary": "what people call this node",
+    }  # fmt: skip
+    assert [setting["key"] for setting in settings] == [setting.key for setting in SETTINGS]
+
+
+def test_history_comes_in_columns_and_from_a_time_on(client, node: FakeNode):
+    node.samples = [sample(1_700_000_000), sample(1_700_000_060, transactions=5)._replace(latency_ms=None)]
+
+    assert client.get(f"{API}/history?after=1700000000").get_json() == {
+        "at": [1_700_000_060], "sent_bytes": [17_000_000_600], "received_bytes": [34_000_001_200], "transactions": [5],
+        "queue": [1_700_000_060 % 7], "latency_ms": [None],
+    }  # fmt: skip
+    assert client.get(f"{API}/history").get_json()["latency_ms"] == [12.5, None]
+
+
+def test_history_of_a_node_that_just_started_has_empty_columns(client):
+    assert set(map(tuple, client.get(f"{API}/history").get_json().values())) == {()}
 
 
 def test_metrics_need_no_token(stranger):
@@ -165,11 +188,12 @@ def test_every_answer_is_hardened(client, path):
 
 
 def routes_of(app):
-    """Each route of the application as (path as OpenAPI writes it, method)."""
+    """Each route of the application but the pages, as (path as OpenAPI writes it, method)."""
     return {
         (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule != "/" and not rule.rule.startswith("/admin")
     }
 
 

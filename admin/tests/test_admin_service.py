@@ -126,10 +126,11 @@ def test_a_port_in_use_is_named(node: FakeNode, service: AdminService):
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:5080", "[::]:5080", "192.0.2.1:5080"])
 def test_an_address_that_others_can_reach_is_refused(node: FakeNode, listen):
-    with pytest.raises(StartError, match="no TLS yet") as refused:
+    with pytest.raises(StartError, match="speaks no TLS") as refused:
         AdminService(node, listen).start()
 
-    assert "listen on 127.0.0.1:5080" in str(refused.value)
+    assert "with admin.listen = 127.0.0.1:5080" in str(refused.value)
+    assert "set admin.allow_remote = true; the token is then all that protects it" in str(refused.value)
     assert not (node.data_dir / URL_FILE).exists()
 
 

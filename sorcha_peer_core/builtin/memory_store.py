@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import count, islice
 from pathlib import Path
 
 from sorcha_peer_core.builtin.memory_outbox import MemoryOutbox
+from sorcha_peer_core.interfaces.service import AuditEntry
+from sorcha_peer_core.model.ban import Ban
 from sorcha_peer_core.model.ids import PeerId
 from sorcha_peer_core.model.messages import Cursor
 from sorcha_peer_core.model.peer import PeerRow
@@ -28,6 +32,9 @@ class MemoryStore(MemoryOutbox):
         self._peers: dict[PeerId, PeerRow] = {}
         self._anchors: list[PeerId] = []
         self._cursors: dict[PeerId, Cursor] = {}
+        self._bans: dict[PeerId, Ban] = {}
+        self._audit: deque[AuditEntry] = deque()
+        self._audit_ids = count(1)
 
     def open(self) -> None:
         """Ready for use."""
@@ -77,3 +84,32 @@ class MemoryStore(MemoryOutbox):
         """All remembered cursors."""
         self._check_open()
         return dict(self._cursors)
+
+    def save_ban(self, ban: Ban) -> None:
+        """Insert or replace by peer id."""
+        self._check_open()
+        self._bans[ban.peer_id] = ban
+
+    def lift_bans(self, peer_ids: Sequence[PeerId]) -> None:
+        """Remove them; ids that are not banned are ignored."""
+        self._check_open()
+        for peer_id in peer_ids:
+            self._bans.pop(peer_id, None)
+
+    def bans(self) -> list[Ban]:
+        """All of them, the latest first."""
+        self._check_open()
+        return sorted(self._bans.values(), key=lambda ban: (-ban.since_at, ban.peer_id))
+
+    def add_audit(self, at: int, actor: str, action: str, target: str, outcome: str, keep: int) -> None:
+        """Put an entry behind all others, and keep the latest ``keep``."""
+        self._check_open()
+        self._audit.append(AuditEntry(next(self._audit_ids), at, actor, action, target, outcome))
+        while len(self._audit) > keep:
+            self._audit.popleft()
+
+    def audit(self, before_row_id: int | None, limit: int) -> list[AuditEntry]:
+        """Up to ``limit`` entries below the given ``row_id``, newest first."""
+        self._check_open()
+        found = (entry for entry in reversed(self._audit) if before_row_id is None or entry.row_id < before_row_id)
+        return list(islice(found, limit))

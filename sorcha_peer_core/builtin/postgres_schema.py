@@ -88,6 +88,23 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE transactions ALTER COLUMN payload SET STORAGE EXTERNAL",
         "ALTER TABLE transaction_queue ALTER COLUMN tx_data SET STORAGE EXTERNAL",
     ),
+    (
+        """CREATE TABLE bans (
+            peer_id TEXT COLLATE "C" PRIMARY KEY,
+            reason TEXT NOT NULL,
+            banned_by TEXT NOT NULL,
+            since_at BIGINT NOT NULL,
+            until_at BIGINT
+        )""",
+        """CREATE TABLE audit (
+            id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            at BIGINT NOT NULL,
+            actor TEXT NOT NULL,
+            action TEXT NOT NULL,
+            target TEXT NOT NULL,
+            outcome TEXT NOT NULL
+        )""",
+    ),
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -1,13 +1,14 @@
-"""A whole store on SQL: arrival log, outbox and peers in one database."""
+"""A whole store on SQL: arrival log, outbox, peers and audit in one database."""
 
 from __future__ import annotations
 
+from sorcha_peer_core.builtin.sql_audit import SqlAudit
 from sorcha_peer_core.builtin.sql_database import Database, SqlConnection
 from sorcha_peer_core.builtin.sql_peers import SqlPeers
 from sorcha_peer_core.builtin.sql_pruning import SqlPruning
 
 
-class SqlStore(SqlPruning, SqlPeers):
+class SqlStore(SqlPruning, SqlPeers, SqlAudit):
     """The role Store. The totals are kept beside the tables, so that nobody has to count rows."""
 
     def __init__(self, database: Database) -> None:

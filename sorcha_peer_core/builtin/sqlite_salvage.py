@@ -25,7 +25,7 @@ _SIDE_FILES = ("-wal", "-shm")
 _NOT_TAKEN_OVER = frozenset({"meta", "sync_cursors"})
 """The log has a new epoch; and what others' logs have has to be compared with what is here now, from their beginning."""
 _META = (PEER_TABLE_SECRET, ANCHORS)
-_FIRST = ("transaction_queue", "peers")
+_FIRST = ("transaction_queue", "peers", "bans", "audit")
 """What nobody else has."""
 _MOST_S = 60.0
 """For a table that others have, too; what is not reached by then is left to them. A node that is mending stores nothing."""

@@ -124,6 +124,23 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX idx_emptied_created ON emptied (created_ms, tx_hash, size)",
         f"CREATE INDEX idx_emptied_later ON emptied ({_LATER_4})",
     ),
+    (
+        """CREATE TABLE bans (
+            peer_id TEXT PRIMARY KEY,
+            reason TEXT NOT NULL,
+            banned_by TEXT NOT NULL,
+            since_at INTEGER NOT NULL,
+            until_at INTEGER
+        )""",
+        """CREATE TABLE audit (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            at INTEGER NOT NULL,
+            actor TEXT NOT NULL,
+            action TEXT NOT NULL,
+            target TEXT NOT NULL,
+            outcome TEXT NOT NULL
+        )""",
+    ),
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -12,9 +12,14 @@ from collections.abc import Sequence
 import click
 
 from sorcha_peer_core import __version__
+from sorcha_peer_core.cli.admin_access import admin_link, admin_password
+from sorcha_peer_core.cli.audit import audit
+from sorcha_peer_core.cli.bans import bans
 from sorcha_peer_core.cli.ca import ca
+from sorcha_peer_core.cli.config import config
 from sorcha_peer_core.cli.dead_letters import dead_letters
 from sorcha_peer_core.cli.devnet import devnet
+from sorcha_peer_core.cli.events import events
 from sorcha_peer_core.cli.get import get
 from sorcha_peer_core.cli.identity import identity
 from sorcha_peer_core.cli.init import init
@@ -47,7 +52,8 @@ def commands() -> None:
 
 
 for _command in (
-    run, init, identity, devnet, submit, tail, get, trace, status, peers, queue, dead_letters, plugins, ca, simulate,
+    run, init, identity, devnet, submit, tail, get, trace, status, peers, bans, audit, queue, dead_letters, events, config,
+    plugins, admin_password, admin_link, ca, simulate,
 ):  # fmt: skip
     commands.add_command(_command)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from sorcha_peer_core.cli.cluster import merged_tables
+from sorcha_peer_core.cli.cluster import NodeProcess, merged_tables
 from sorcha_peer_core.cli.devnet_publish import distinct
 from sorcha_peer_core.cli.devnet_trace_plot import draw_trace
 from sorcha_peer_core.cli.options import FILE, json_option
@@ -55,6 +55,7 @@ _MOST_NODES = 500
     metavar="[FILE.png]",
     help="Show how some transactions spread, as text and, with a name, as a picture.",
 )
+@click.option("--admin", is_flag=True, help="At the end show links to the pages of the nodes, and run until Ctrl-C.")
 @json_option
 @click.option("-c", "--config", "config_file", type=FILE, help="Configuration of all nodes.")
 @click.option("--node-config", "node_configs", type=FILE, multiple=True, help="Further settings for the first, second, ... node.")
@@ -68,6 +69,7 @@ def devnet(  # noqa: PLR0913 - one argument an option
     settle_s: float,
     keep: bool,
     picture: str | None,
+    admin: bool,
     as_json: bool,
     config_file: Path | None,
     node_configs: tuple[Path, ...],
@@ -93,7 +95,9 @@ def devnet(  # noqa: PLR0913 - one argument an option
     from sorcha_peer_core.cli.devnet_run import DevnetRun
 
     with _interruptible(), _root_directory(keep) as root:
-        report = DevnetRun(root, nodes, configs, links).run(payloads, rate, settle_s=settle_s, traced=picture is not None)
+        report = DevnetRun(root, nodes, configs, links).run(
+            payloads, rate, settle_s=settle_s, traced=picture is not None, visit=_show_pages if admin else None
+        )
     _print(report, copies_given, as_json)
     if picture:
         draw_trace(report["trace"], Path(picture))
@@ -187,6 +191,18 @@ def _lacks(missing: Mapping[str, Any]) -> str:
     parts += [f"has {missing['foreign']} that were not published"] if missing["foreign"] else []
     parts += [missing["problem"]] if missing["problem"] else []
     return f"node {missing['node']} {', '.join(parts) or 'holds other bytes'}"
+
+
+def _show_pages(nodes: Sequence[NodeProcess]) -> None:
+    from gevent.event import Event
+
+    for node in nodes:
+        click.echo(f"node {node.number}  {node.client.login_link()['url']}", err=True)
+    click.echo("Each link opens the pages of a node, once and within five minutes. Ctrl-C ends the network.", err=True)
+    try:
+        Event().wait()
+    except KeyboardInterrupt:
+        click.echo(err=True)
 
 
 def _print(report: dict[str, Any], copies_given: int, as_json: bool) -> None:

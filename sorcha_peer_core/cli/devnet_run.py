@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gevent
 import psutil
 
-from sorcha_peer_core.cli.cluster import Cluster
+from sorcha_peer_core.cli.cluster import Cluster, NodeProcess
 from sorcha_peer_core.cli.devnet_measure import POLL_GENTLY_S, POLL_S, Watch, records_of, samples_of, trace_at
 from sorcha_peer_core.cli.devnet_plan import cut_off, most_links
 from sorcha_peer_core.cli.devnet_publish import Publisher
@@ -32,18 +32,26 @@ class DevnetRun:
         self._links = links
 
     def run(
-        self, payloads: Sequence[Sourced], rate: float | None, *, settle_s: float = 0.0, traced: bool = False
+        self,
+        payloads: Sequence[Sourced],
+        rate: float | None,
+        *,
+        settle_s: float = 0.0,
+        traced: bool = False,
+        visit: Callable[[Sequence[NodeProcess]], None] | None = None,
     ) -> dict[str, Any]:
         """Start, publish, wait, collect, stop; returns the report. No process is left, whatever happens.
 
         ``settle_s``: how long at most the nodes get to settle before anything is published. ``traced``: the report says how
-        some of the transactions spread.
+        some of the transactions spread. ``visit`` is called with the nodes when all else is done, and they run until it returns.
         """
         with progress_on_terminal() as stage, self._cluster:
             start_s = self._start(stage)
             settled_s = settle(self._cluster.nodes, settle_s)
             publisher, records = self._spread(payloads, rate, stage)
             trace = {"trace": self._trace(list(publisher.published))} if traced else {}
+            if visit is not None:
+                visit(self._cluster.nodes)
         wall_s = time.time() - float(psutil.Process().create_time())
         return report_of(Run(publisher.published, records, publisher.first_submission_ms, start_s, wall_s, settled_s)) | trace
 

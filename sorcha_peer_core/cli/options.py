@@ -77,7 +77,8 @@ def refuse_before_subcommand(context: click.Context) -> None:
 def configuration(config_file: Path | None, data_dir: Path | None, overrides: dict[str, dict[str, Any]] | None = None) -> Config:
     """The configuration of a node: file, environment, then ``overrides``. Raises ConfigError."""
     layers = {section: dict(keys) for section, keys in (overrides or {}).items()}
-    if data_dir is not None:
+    # Given by the variable, it is what the environment says anyway.
+    if data_dir is not None and str(data_dir) != os.environ.get(DATA_DIR_VARIABLE):
         layers.setdefault("node", {})["data_dir"] = str(data_dir)
     own_file = (data_dir or Path(DEFAULT_DATA_DIR)) / CONFIG_FILE
     if config_file is None and _is_there(own_file):

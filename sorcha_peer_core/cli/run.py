@@ -205,7 +205,7 @@ def _announced(node: Node) -> Iterator[None]:
             "started_at": int(time.time()),
         },
     )
-    api = f"management API {admin_url}" if admin_url else "no management API (pip install 'sorcha-peer[admin]')"
+    api = f"pages {admin_url}/admin/" if admin_url else "no pages and no management API (pip install 'sorcha-peer[admin]')"
     click.echo(f"Node {state.peer_id} listens on {', '.join(state.listening) or 'nothing'}, {api}")
     sys.stdout.flush()
     try:

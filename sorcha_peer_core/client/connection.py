@@ -94,6 +94,18 @@ class Connection:
                 if line:
                     yield _object_of(line, self._url)
 
+    def messages(self, response: Response) -> Iterator[Json]:
+        """Server-sent events whose data are JSON objects; comments are passed over."""
+        pending, data = b"", b""
+        for piece in self.pieces(response):
+            *whole, pending = (pending + piece).split(b"\n")
+            for line in whole:
+                if line.startswith(b"data:"):
+                    data += line.removeprefix(b"data:")
+                elif not line and data:
+                    yield _object_of(data, self._url)
+                    data = b""
+
     def _refusal(self, response: Response) -> PeerError:
         body = bytearray()
         for piece in self.pieces(response):

@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sorcha_peer_core.client.connection import ANSWER_TIMEOUT_S, Connection, Json
+from sorcha_peer_core.client.connection import ANSWER_TIMEOUT_S, Connection, Json, Refused
+from sorcha_peer_core.client.patience import Patience, passes
 from sorcha_peer_core.client.subscription import Subscription
-from sorcha_peer_core.errors import PeerError
+from sorcha_peer_core.errors import NodeUnreachable, PeerError
 from sorcha_peer_core.model.log_place import BEGINNING, Gap, Place
 
 _FOLLOW_TIMEOUT_S = 45.0
@@ -64,6 +65,100 @@ class NodeClient:
         """All peers it knows, linked ones first."""
         peers: list[Json] = self._connection.json("GET", "/peers")["peers"]
         return peers
+
+    def history(self, after: int = 0) -> Json:
+        """How counters stood over the last day, as columns of the same length; ``after`` (Unix seconds) leaves out the older."""
+        return self._connection.json("GET", "/history", params={"after": after})
+
+    def login_link(self) -> Json:
+        """``url``: an address that logs a browser in to the pages, once, within ``good_for_s`` seconds."""
+        return self._connection.json("POST", "/login-links")
+
+    def config(self) -> list[Json]:
+        """Every setting: ``key``, ``value``, ``origin``, ``default`` and ``summary``. Secrets are masked."""
+        settings: list[Json] = self._connection.json("GET", "/config")["settings"]
+        return settings
+
+    def events(self, after: int = 0, limit: int = _PAGE_LINES, level: str = "debug", kinds: Sequence[str] = ()) -> Json:
+        """A page of what happened, oldest first, of this ``level`` and graver; ``next_after`` is where the next one begins.
+
+        ``gap`` says that events behind ``after`` are gone. No ``kinds`` are all.
+        """
+        return self._connection.json("GET", "/events", params={"after": after, "limit": limit, **_events_wanted(level, kinds)})
+
+    def all_events(self, after: int = 0, level: str = "debug", kinds: Sequence[str] = ()) -> Iterator[Json]:
+        """All of them that the node keeps, page by page."""
+        place: int | None = after
+        while place is not None:
+            page = self.events(place, _PAGE_LINES, level, kinds)
+            yield from page["events"]
+            place = page["next_after"]
+
+    def follow_events(
+        self,
+        after: int = 0,
+        level: str = "debug",
+        kinds: Sequence[str] = (),
+        *,
+        on_trouble: Callable[[PeerError], object] | None = None,
+        patience_s: float | None = None,
+    ) -> Iterator[Json]:
+        """Each event as it happens, for ever, over lost connections and restarts. What is missing is one of kind ``gap``."""
+        patience = Patience(on_trouble, patience_s)
+        while True:
+            patience.dialling()
+            try:
+                with self._event_stream(after, level, kinds) as events:
+                    patience.opened()
+                    for event in events:
+                        after = event["id"]
+                        patience.came()
+                        yield event
+                        patience.handed_out()
+                problem: PeerError = NodeUnreachable("the node ended the stream of events")
+            except (NodeUnreachable, Refused) as error:
+                if not passes(error):
+                    raise
+                problem = error
+            patience.wait(problem)
+
+    @contextmanager
+    def _event_stream(self, after: int, level: str, kinds: Sequence[str]) -> Iterator[Iterator[Json]]:
+        params = {"follow": 1, "after": after, **_events_wanted(level, kinds)}
+        with self._connection.answer("GET", "/events", _FOLLOW_TIMEOUT_S, params=params) as response:
+            yield self._connection.messages(response)
+
+    # What operators do with peers. Refused with 404 for one that is not known, or not banned.
+
+    def add_peer(self, address: str) -> None:
+        """Have it dial ``[scheme://]host:port[#PEER_ID]`` now, and keep who answers; returns when that is linked."""
+        self._connection.json("POST", "/peers", json={"address": address})
+
+    def ping_peer(self, peer_id: str) -> Json:
+        """Have it ask a peer whether it is there; returns ``rtt_ms`` and ``transport``."""
+        return self._connection.json("POST", f"/peers/{peer_id}/ping")
+
+    def remove_peer(self, peer_id: str) -> None:
+        """Have it part with a peer and forget it, until somebody tells of it again."""
+        self._connection.json("DELETE", f"/peers/{peer_id}")
+
+    def ban_peer(self, peer_id: str, reason: str = "", duration_s: float | None = None) -> Json:
+        """Have nothing to do with a peer any more, known or not, for so long or for ever; returns the ban."""
+        return self._connection.json("POST", f"/peers/{peer_id}/ban", json={"reason": reason, "duration_s": duration_s})
+
+    def unban_peer(self, peer_id: str) -> None:
+        """Lift a ban."""
+        self._connection.json("DELETE", f"/peers/{peer_id}/ban")
+
+    def bans(self) -> list[Json]:
+        """All that are in force, the latest first."""
+        bans: list[Json] = self._connection.json("GET", "/bans")["bans"]
+        return bans
+
+    def audit(self, before: int | None = None, limit: int = _PAGE_LINES) -> Json:
+        """A page of what operators did, newest first; ``next_before`` is where the next one begins, None at the end."""
+        params = {"limit": limit} if before is None else {"limit": limit, "before": before}
+        return self._connection.json("GET", "/audit", params=params)
 
     # Transactions in.
 
@@ -198,3 +293,7 @@ class NodeClient:
     def drop_dead_letters(self) -> int:
         """Have the node forget all of them; returns how many."""
         return int(self._connection.json("DELETE", "/dead-letters")["dropped"])
+
+
+def _events_wanted(level: str, kinds: Sequence[str]) -> dict[str, str]:
+    return {"level": level, "kind": ",".join(kinds)}

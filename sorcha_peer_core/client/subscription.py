@@ -8,17 +8,12 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.client.connection import Json, Refused
+from sorcha_peer_core.client.patience import Patience, passes
 from sorcha_peer_core.errors import LogGap, NodeUnreachable, PeerError
 from sorcha_peer_core.model.log_place import Gap, Place
 
 if TYPE_CHECKING:
     from sorcha_peer_core.client.node_client import LogLines
-
-_FIRST_PAUSE_S = 0.2
-_LONGEST_PAUSE_S = 5.0
-_LASTED_S = 1.0
-"""A connection that was open for so long was a good one, even if no line came."""
-_COMES_BACK = (429, 503)
 
 
 class Subscription:
@@ -48,35 +43,27 @@ class Subscription:
         self._follow = follow
         self._all_registers = not register_id
         self._on_gap = on_gap
-        self._on_trouble = on_trouble
-        self._patience_s = patience_s
-        self._clock = clock
-        self._sleep = sleep
-        self._pause_s = _FIRST_PAUSE_S
-        self._heard_at_s = clock()
-        self._open_since_s: float | None = None
+        self._patience = Patience(on_trouble, patience_s, clock, sleep)
         self.place = place
 
     def __iter__(self) -> Iterator[Json]:
-        self._heard_at_s = self._clock()
+        self._patience.begin()
         while True:
-            self._open_since_s = None
+            self._patience.dialling()
             try:
                 if (yield from self._lines()):
                     continue
                 problem: PeerError = NodeUnreachable("the node ended the list")
-            except NodeUnreachable as error:
-                problem = error
-            except Refused as error:
-                if error.http_status not in _COMES_BACK:
+            except (NodeUnreachable, Refused) as error:
+                if not passes(error):
                     raise
                 problem = error
-            self._wait(problem)
+            self._patience.wait(problem)
 
     def _lines(self) -> Generator[Json, None, bool]:
         """What one connection brings; returns whether another one is needed because it was read from the wrong place."""
         with self._follow(self.place.seq) as part:
-            self._open_since_s = self._clock()
+            self._patience.opened()
             gap = self.place.gap_before_log(part.log_epoch)
             if gap is not None:
                 self._skip(gap, Place(part.log_epoch, 0))
@@ -88,21 +75,10 @@ class Subscription:
                 if self._all_registers:
                     self._look_for_gap_before(line["seq"])
                 self.place = Place(part.log_epoch, line["seq"])
-                self._pause_s = _FIRST_PAUSE_S
+                self._patience.came()
                 yield line
-                # However long the reader took for it, the node is not to blame.
-                self._heard_at_s = self._clock()
+                self._patience.handed_out()
         return False
-
-    def _wait(self, problem: PeerError) -> None:
-        if self._open_since_s is not None and self._clock() - self._open_since_s >= _LASTED_S:
-            self._pause_s, self._heard_at_s = _FIRST_PAUSE_S, self._clock()
-        if self._patience_s is not None and self._clock() - self._heard_at_s >= self._patience_s:
-            raise problem
-        if self._pause_s == _FIRST_PAUSE_S and self._on_trouble is not None:
-            self._on_trouble(problem)
-        self._sleep(self._pause_s)
-        self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 
     def _look_for_gap_before(self, seq: int) -> None:
         gap = self.place.gap_before(seq)

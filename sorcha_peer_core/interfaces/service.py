@@ -27,6 +27,16 @@ class Service(Protocol):
         """End within about ``grace_s``. Idempotent; called before the node's links close."""
 
 
+class ScoreTerm(NamedTuple):
+    """One term of what this node thinks of a peer (docs/reputation.md)."""
+
+    name: str
+    amount: float
+    """How much of it there is; what is older counts less."""
+    points: float
+    """What it adds to the score, or takes from it."""
+
+
 @dataclass(frozen=True, slots=True)
 class PeerView:
     """One known peer as people see it."""
@@ -35,7 +45,7 @@ class PeerView:
     name: str
     address: str
     status: str
-    """linked | known | lost: so many dials failed that it is not counted on"""
+    """linked | known | lost: so many dials failed that it is not counted on | banned"""
     transport: str
     """Of the link in use; empty without one."""
     direction: str
@@ -51,6 +61,10 @@ class PeerView:
     """How long the link in use has been up; None without one."""
     rungs: Sequence[RungView] = ()
     """The ladder: every transport of this node, with its breaker and its last failure with this peer."""
+    score: float = 0.0
+    """What this node thinks of it by what it did, -100 to 10; 0 of one that did nothing yet."""
+    score_terms: Sequence[ScoreTerm] = ()
+    """Those whose sum the score is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +270,112 @@ class JobView(NamedTuple):
     """Of the last run; empty when it went well."""
 
 
+class PingView(NamedTuple):
+    """The answer of a peer that was asked whether it is there."""
+
+    rtt_ms: float
+    """There and back, of this one question."""
+    transport: str
+    """The one that carried it."""
+
+
+class BanView(NamedTuple):
+    """A peer that this node has nothing to do with, as people see it."""
+
+    peer_id: PeerId
+    name: str
+    """What it calls itself; empty when it is not known."""
+    reason: str
+    by: str
+    """Who banned it: ``operator``, or the name of a rule."""
+    since_at: int
+    """Unix seconds, as ``until_at``."""
+    until_at: int | None
+    """None: until somebody lifts it."""
+
+
+class AuditEntry(NamedTuple):
+    """Something that an operator did."""
+
+    row_id: int
+    at: int
+    """Unix seconds."""
+    actor: str
+    """Who: where the request came from, and by what right."""
+    action: str
+    """A word for programs, such as ``peer.ban``."""
+    target: str
+    """To what it was done; empty where that is the node as a whole."""
+    outcome: str
+    """``ok`` or a few words about what came of it; ``failed:`` and why."""
+
+
+class EventEntry(NamedTuple):
+    """One event, as people and programs see it."""
+
+    event_id: int
+    """Rises by one from event to event. A process begins at the Unix milliseconds of its start, so none comes twice."""
+    at_ms: float
+    """Unix milliseconds."""
+    kind: str
+    """The name of its class in ``model/events.py``."""
+    level: str
+    """debug | info | warning"""
+    sentence: str
+    """What the log says of it."""
+    fields: Mapping[str, Any]
+    """The event's own, as JSON values; ids and hashes in full, as hex."""
+
+
+class EventSlice(NamedTuple):
+    """Some of the latest events, oldest first."""
+
+    entries: Sequence[EventEntry]
+    oldest_id: int
+    """The first that is still kept; the next one to come while there is none. A reader further back has a gap."""
+    last_id: int
+    """The last one there was. A reader further on read from an earlier process whose clock was ahead."""
+
+
+class SettingView(NamedTuple):
+    """One setting, as people see it."""
+
+    key: str
+    """section.name"""
+    value: Any
+    """As JSON; secrets are ``***``."""
+    origin: str
+    """default | flag | environment variable NAME | file PATH"""
+    default: Any
+    summary: str
+    """One line of what it means; empty for settings of plugins, which know their own."""
+
+
+class Sample(NamedTuple):
+    """Where a node's counters stood at one moment."""
+
+    at: int
+    """Unix seconds."""
+    sent_bytes: int
+    """This and the next two since the node started; charts take differences."""
+    received_bytes: int
+    transactions: int
+    """Those that came into the arrival log."""
+    queue: int
+    """Submissions that wait, now."""
+    latency_ms: float | None
+    """Mean over those that arrived from peers since the last sample, origin's clock to here; None when none did."""
+
+
+class PluginAnswer(NamedTuple):
+    """What one plugin said to a hook."""
+
+    plugin: str
+    values: Sequence[Any]
+    error: str = ""
+    """Why it failed; empty when it did not."""
+
+
 class NodeApi(Protocol):
     """A running node, for services. Safe from any greenlet; calls that touch the store wait for it without blocking the hub."""
 
@@ -278,6 +398,56 @@ class NodeApi(Protocol):
 
     def peers(self) -> list[PeerView]:
         """All known peers, linked ones first."""
+
+    def add_peer(self, address: str) -> None:
+        """Dial ``[scheme://]host:port[#PEER_ID]`` now, and keep who answers in the peer table; blocks until it is linked.
+
+        A peer that has links enough is kept too. Without a scheme every transport is tried.
+
+        Raises:
+            AddressInvalid: it is no such address.
+            ActionRefused: it is this node's own, or that of a banned peer.
+            TransportError: nobody, or somebody else, answered there. Nothing was changed.
+        """
+
+    def ping(self, peer_id: PeerId) -> PingView:
+        """Ask a peer whether it is there: over its link, or by a look at one that is not linked. Blocks for seconds at most.
+
+        Raises:
+            NoSuchPeer: it is not known.
+            ActionRefused: it is banned, or has no address that this node can dial.
+            TransportError: it did not answer; LinkTimeout: not in time.
+        """
+
+    def remove_peer(self, peer_id: PeerId) -> None:
+        """Part with a peer and forget it. Others may tell of it again, or it may dial; a ban is what keeps it away.
+
+        Raises NoSuchPeer.
+        """
+
+    def ban(self, peer_id: PeerId, reason: str, duration_s: float | None) -> BanView:
+        """Have nothing to do with a peer any more, known or not, from now on, for so long (None: until ``unban``).
+
+        Its link ends, no other is made, and it is not told to others. It survives a restart. Whoever is banned already gets the
+        new reason and duration.
+
+        Raises:
+            ActionRefused: it is this node itself, or so many are banned already.
+            BanInvalid: the reason is no line of 200 characters, or the duration none.
+            StoreError: it could not be kept; nothing was changed.
+        """
+
+    def unban(self, peer_id: PeerId) -> None:
+        """Lift the ban of a peer; if it is known, it is dialled again soon. Raises NoSuchPeer: it is not banned; StoreError."""
+
+    def bans(self) -> list[BanView]:
+        """All who are banned now, the latest first."""
+
+    def audit(self, before_row_id: int | None, limit: int) -> list[AuditEntry]:
+        """What operators did, newest first: up to ``limit`` below the given ``row_id`` (None: from the newest on)."""
+
+    def record(self, actor: str, action: str, target: str, outcome: str) -> None:
+        """Note what an operator did. One that cannot be kept now is in the log of the process; it never raises."""
 
     def jobs(self) -> Sequence[JobView]:
         """What the node does every so often, and how it went the last time."""
@@ -330,11 +500,26 @@ class NodeApi(Protocol):
             NotTraced: it is not here, waits for its release, or is not one of the latest any more. The message says which.
         """
 
+    def events(self, after_id: int, limit: int) -> EventSlice:
+        """Up to ``limit`` events with a greater id, the oldest of those first; the latest 10,000 are kept."""
+
+    def wait_for_events(self, after_id: int, timeout_s: float) -> bool:
+        """Block until there is an event with a greater id (True), or the time is over or the node stops (False)."""
+
+    def settings_shown(self) -> list[SettingView]:
+        """Every setting with its value and where that comes from. No secret is among it."""
+
+    def history(self) -> Sequence[Sample]:
+        """How counters stood: oldest first, one a minute for a day, then one a second for the last ten minutes."""
+
     def metrics_text(self) -> bytes:
         """All metrics in Prometheus' text format 0.0.4."""
 
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         """What is installed: name, distribution, version, offers, chosen, error."""
+
+    def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
+        """What plugins say to a hook that one of them has brought, ``hook(node) -> Sequence``; failures are among the answers."""
 
 
 class RegisteredPeer(NamedTuple):

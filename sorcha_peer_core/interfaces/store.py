@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from sorcha_peer_core.interfaces.service import AuditEntry
+    from sorcha_peer_core.model.ban import Ban
     from sorcha_peer_core.model.ids import PeerId, TxHash
     from sorcha_peer_core.model.mending import Mended
     from sorcha_peer_core.model.messages import Created, Cursor
@@ -171,7 +173,30 @@ class PeerStore(Protocol):
         """All remembered cursors."""
 
 
-class Store(TransactionStore, Outbox, PeerStore, Protocol):
+class BanStore(Protocol):
+    """Who is banned. What is over is forgotten by the node, not by the store."""
+
+    def save_ban(self, ban: Ban) -> None:
+        """Insert or replace by peer id."""
+
+    def lift_bans(self, peer_ids: Sequence[PeerId]) -> None:
+        """Remove them; ids that are not banned are ignored."""
+
+    def bans(self) -> list[Ban]:
+        """All of them, the latest first; those of the same second by peer id."""
+
+
+class AuditLog(Protocol):
+    """What operators did, lately."""
+
+    def add_audit(self, at: int, actor: str, action: str, target: str, outcome: str, keep: int) -> None:
+        """Put an entry behind all others, and keep the latest ``keep``. ``row_id`` only grows and is never given twice."""
+
+    def audit(self, before_row_id: int | None, limit: int) -> list[AuditEntry]:
+        """Up to ``limit`` entries with a ``row_id`` below the given one (None: from the newest on), newest first."""
+
+
+class Store(TransactionStore, Outbox, PeerStore, BanStore, AuditLog, Protocol):
     """All roles, behind one connection."""
 
     def open(self) -> None:

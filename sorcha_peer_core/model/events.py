@@ -26,6 +26,42 @@ class PeerUnlinked:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerBanned:
+    """This node has nothing to do with a peer any more."""
+
+    peer_id: PeerId
+    reason: str
+    by: str
+    """``operator``, or the name of a rule."""
+    until_at: int | None
+    """Unix seconds; None: until it is lifted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerUnbanned:
+    """A ban is over."""
+
+    peer_id: PeerId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerJudged:
+    """What a peer did adds up to so much that this node parts with it, or would (``security.reputation``)."""
+
+    peer_id: PeerId
+    verdict: str
+    """disconnected | discouraged | banned"""
+    score: float
+    terms: tuple[str, ...]
+    """Of the score: name, amount and points of each."""
+    for_s: int
+    """How long it lasts."""
+    carried_out: bool
+    """False: only said, not done."""
+
+
+@dataclass(frozen=True, slots=True)
 class DialFailed:
     """A peer could not be linked."""
 
@@ -216,6 +252,6 @@ class PartitionOver:
 Event = (
     PeerLinked | PeerUnlinked | PeerLost | DialFailed | BootstrapFailed | HandshakeRefused | TurnedAway | TransactionRejected
     | FetchFailed | ForeignFetchFailed | Dropped | StateChanged | AddressChanged | ReachabilityChanged | StoreFailed
-    | DeadLetter | QueueFull
+    | DeadLetter | QueueFull | PeerBanned | PeerUnbanned | PeerJudged
     | StoreRecovered | StoreMended | NotStored | ClockOff | ClockRight | SyncGap | PartitionSuspected | PartitionOver
 )  # fmt: skip

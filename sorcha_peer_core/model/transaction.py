@@ -32,6 +32,12 @@ class Header(NamedTuple):
     """The root of the list of their hashes (``model.chunks``)."""
 
 
+class Arguable(str):
+    """A flaw that a peer with another clock, or with other limits, would not have found: nobody is to blame for it."""
+
+    __slots__ = ()
+
+
 class Transaction(NamedTuple):
     """An envelope as it travels. ``header_bytes`` are what was signed and what is relayed (protobuf is not canonical)."""
 

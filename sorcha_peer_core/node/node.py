@@ -15,28 +15,33 @@ from gevent.event import Event as Signal
 from sorcha_peer_core.builtin import plugin as builtin_plugin
 from sorcha_peer_core.config import Config, Section
 from sorcha_peer_core.errors import NotTraced, StoreError
-from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, TraceView
+from sorcha_peer_core.interfaces.service import Health, JobView, LogSlice, NodeStatus, PeerView, PluginAnswer, TraceView
 from sorcha_peer_core.interfaces.transport import CertifiedElsewhere, TransportContext
 from sorcha_peer_core.model.events import StateChanged
 from sorcha_peer_core.model.messages import Peers
 from sorcha_peer_core.model.peer import Endpoint, parse_host_port
 from sorcha_peer_core.node.choice import Choice, choose
 from sorcha_peer_core.node.classic import ClassicServices, classic_services
+from sorcha_peer_core.node.observing import Observing
+from sorcha_peer_core.node.operating import Operating
 from sorcha_peer_core.node.parts import Ground, Parts, assemble
 from sorcha_peer_core.node.report import Report
 from sorcha_peer_core.node.submitting import Submitting
 from sorcha_peer_core.node.tracing import TRACED
 from sorcha_peer_core.plugin_manager import PluginManager
 from sorcha_peer_core.protocol.breaker import BreakerConfig
+from sorcha_peer_core.services.bans import EXPIRED_EVERY_S
 from sorcha_peer_core.services.bootstrap_sources import ASK_INTERVAL_S, bootstrap_entries
 from sorcha_peer_core.services.clock import CHECKED_EVERY_S as CLOCK_CHECKED_EVERY_S
+from sorcha_peer_core.services.conduct import REVIEWED_EVERY_S
 from sorcha_peer_core.services.data_dir import DataDirLock
 from sorcha_peer_core.services.events import EventBus
 from sorcha_peer_core.services.identity import Identity, load_or_create_identity
-from sorcha_peer_core.services.metrics import Metrics, NodeReading
+from sorcha_peer_core.services.metrics import Metrics
 from sorcha_peer_core.services.native import NativeThread
 from sorcha_peer_core.services.pace import Pace
 from sorcha_peer_core.services.plaintext import check_plaintext
+from sorcha_peer_core.services.plugin_reports import PluginReports
 from sorcha_peer_core.services.retention import PRUNED_EVERY_S
 from sorcha_peer_core.services.store_care import CHECKED_EVERY_S, StoreCare, StoreThread, payload_of
 from sorcha_peer_core.services.supervisor import Supervisor
@@ -59,7 +64,7 @@ def default_plugins() -> PluginManager:
     return PluginManager([("builtin", builtin_plugin)])
 
 
-class Node(Submitting):
+class Node(Submitting, Observing, Operating):
     """One node. ``start`` and ``stop`` once each; in between it is a :class:`NodeApi` for services."""
 
     def __init__(self, config: Config, plugins: PluginManager | None = None, *, notices: Sequence[str] = ()) -> None:
@@ -110,7 +115,8 @@ class Node(Submitting):
         parts, self._parts = self._parts, None
         if parts is not None:
             self._last_status, self._notices = self._report.status(), parts.ground.care.notices
-            # Whoever waits for the log or for deliveries learns that nothing more will come.
+            # Whoever waits for the log, for deliveries or for events learns that nothing more will come.
+            parts.ground.events.end()
             parts.driver.log_grew.set()
             parts.outbox.settled.set()
         grace_s, begin_s = self._config.communication.shutdown_grace_s, monotonic()
@@ -132,20 +138,11 @@ class Node(Submitting):
         ground.care.on_new_log = lambda reason: self.on_new_log(reason)  # noqa: PLW0108 - set later
         self._parts = parts = assemble(ground, choice.strategy, choice.resolvers, self._stored)
         self._report = report = Report(parts)
-        self._metrics = Metrics(
-            NodeReading(
-                report.status,
-                report.gauges,
-                report.counters,
-                lambda: ground.events.counts,
-                connection_errors=lambda: parts.links.connection_errors,
-                pruned=lambda: parts.retention.pruned,
-                dropped=lambda: {"send queue full": parts.driver.dropped_frames},
-                refused=lambda: self.refused,
-            )
-        )
+        self._reports = PluginReports(self._plugin_manager.metric_sources(self), self._plugin_manager.health_checks(self))
+        self._metrics = Metrics(self._reading(parts, report))
         self._listen(choice, parts)
         self._run(parts)
+        self._keep_history(parts)
         self._ask_for_first_contacts(choice, parts)
         self._start_services()
 
@@ -224,6 +221,8 @@ class Node(Submitting):
         parts.discovery.start(rows, parts.schedule, self._config.peer_discovery.refresh_interval_s, anchors)
         parts.schedule.every(PRUNED_EVERY_S, "retention", parts.retention.run)
         parts.schedule.every(CLOCK_CHECKED_EVERY_S, "clock", parts.clock.check)
+        parts.schedule.every(EXPIRED_EVERY_S, "bans", parts.bans.expire)
+        parts.schedule.every(REVIEWED_EVERY_S, "reputation", parts.conduct.review)
         parts.schedule.every(CHECKED_EVERY_S, "care of the store", parts.ground.care.check)
         parts.schedule.start()
 
@@ -312,7 +311,9 @@ class Node(Submitting):
     def health(self) -> Health:
         """Live while the greenlets run, ready while the store takes submissions."""
         flaws = self._report.flaws()
-        if not self._running:
+        if self._running:
+            flaws += self._reports.reasons()
+        else:
             flaws.append("the node is starting or stopping")
         return Health(live=not self._report.broken, ready=not flaws, reasons=flaws)
 
@@ -359,13 +360,13 @@ class Node(Submitting):
             raise NotTraced(f"the transaction {tx_hash.hex()} waits in the queue for its release; its trace begins then")
         raise NotTraced(f"the transaction {tx_hash.hex()} is not here")
 
-    def metrics_text(self) -> bytes:
-        """All metrics in Prometheus' text format."""
-        return self._metrics.text()
-
     def plugins(self) -> Sequence[Mapping[str, Any]]:
         """What is installed."""
         return [asdict(info) for info in self._plugin_manager.infos()]
+
+    def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
+        """What plugins say to a hook that some plugin has brought."""
+        return self._plugin_manager.answers(hook, node=self)
 
     @property
     def _assembled(self) -> Parts:

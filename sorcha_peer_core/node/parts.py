@@ -12,8 +12,8 @@ from sorcha_peer_core import __version__
 from sorcha_peer_core.builtin.addresses import InterfaceResolver
 from sorcha_peer_core.builtin.hash_filter import BloomHashFilter
 from sorcha_peer_core.model.events import DeadLetter
-from sorcha_peer_core.model.ids import PeerId
-from sorcha_peer_core.model.messages import DialBack, DialledBack
+from sorcha_peer_core.model.ids import PeerId, short
+from sorcha_peer_core.model.messages import DialBack, DialledBack, Farewell
 from sorcha_peer_core.model.peer import parse_bootstrap
 from sorcha_peer_core.node.knobs import core_config
 from sorcha_peer_core.node.own_address import OwnAddress, own_address
@@ -22,7 +22,10 @@ from sorcha_peer_core.protocol.core import Core
 from sorcha_peer_core.protocol.discovery import Discovery
 from sorcha_peer_core.protocol.discovery_host import DiscoveryConfig
 from sorcha_peer_core.protocol.peer_table import PeerTable
+from sorcha_peer_core.protocol.reputation import Deed, Standing
+from sorcha_peer_core.services.bans import BanDisk, Bans
 from sorcha_peer_core.services.clock import ClockWatch
+from sorcha_peer_core.services.conduct import Conduct
 from sorcha_peer_core.services.discovery import DiscoveryService, Disk, Limits
 from sorcha_peer_core.services.driver import Driver
 from sorcha_peer_core.services.links import Links
@@ -96,6 +99,8 @@ class Parts:
     tracing: Tracing
     clock: ClockWatch
     retention: Retention
+    bans: Bans
+    conduct: Conduct
 
 
 def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressResolver], stored: Callable[[Done], None]) -> Parts:
@@ -117,15 +122,15 @@ def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressReso
 
     clock = ClockWatch(ground.events.emit, lambda: links.peers)
     driver = Driver(ground.events, found, aside, clock.network_ms)
-    rules = TransactionRules(config.node.network_id, config.transaction_distribution.max_transaction_bytes)
-    verifier = Verifier(rules, ground.crypto_thread, driver.verified, clock.network_ms)
+    verifier = Verifier(_rules(config), ground.crypto_thread, driver.verified, clock.network_ms)
     storage = Storage(ground.store, store_thread, ground.events, carried_out)
     tracing = Tracing()
     driver.attach(Core(core_config(config), driver, strategy, found, ground.rng, tracing.traces), storage, verifier)
     driver.last_seq = ground.store.totals()[1]
     driver.cursors.update(store_thread.call(ground.store.cursors))
+    bans, conduct = _judges(ground)
     links = Links(
-        _local_side(ground, own),
+        _local_side(ground, own, bans),
         driver,
         ground.events,
         ground.supervisor,
@@ -149,7 +154,22 @@ def assemble(ground: Ground, strategy: Strategy, resolvers: Sequence[AddressReso
     retention = _retention(ground, clock, lambda: bool(links.peers))
     schedule = Schedule()
     parts = Parts(
-        ground, found, own, driver, verifier, storage, links, outbox, discovery, schedule, address, tracing, clock, retention
+        ground,
+        found,
+        own,
+        driver,
+        verifier,
+        storage,
+        links,
+        outbox,
+        discovery,
+        schedule,
+        address,
+        tracing,
+        clock,
+        retention,
+        bans,
+        conduct,
     )
     _introduce(parts)
     return parts
@@ -162,15 +182,47 @@ def _introduce(parts: Parts) -> None:
     def linked(peer: PeerLink) -> None:
         tracing.linked(peer)
         discovery.linked(peer)
+        parts.conduct.linked(peer.peer_id)
+
+    def unlinked(peer_id: PeerId, farewell: Farewell) -> None:
+        discovery.unlinked(peer_id, farewell)
+        parts.conduct.unlinked(peer_id)
 
     links.on_clock, parts.outbox.clock_is_off, parts.clock.on_right = parts.clock.heard, parts.clock.is_off, parts.outbox.wake
     parts.ground.pace.on_recovered = discovery.hurry
     parts.outbox.on_dead = lambda tx_hash, reason: parts.ground.events.emit(DeadLetter(tx_hash, reason))
-    links.on_linked, links.on_unlinked, links.newcomers = linked, discovery.unlinked, discovery.newcomers
+    links.on_linked, links.on_unlinked, links.newcomers = linked, unlinked, discovery.newcomers
     links.coming, links.visits.on_turned_away = discovery.coming, discovery.knocked
     discovery.rtt_of_link = lambda peer: parts.driver.core.rtt_s(peer.index)
+    parts.bans.on_banned, parts.bans.on_lifted = (lambda peer_id: _part_with(parts, peer_id)), discovery.unban
+    _watch_conduct(parts)
+    discovery.ban([ban.peer_id for ban in parts.bans.all()])
     discovery.on_change = lambda: _peers_changed(parts)
     parts.address.service.on_moved = discovery.hurry
+
+
+def _watch_conduct(parts: Parts) -> None:
+    """Have everybody tell what peers do, and carry out what follows."""
+    conduct, links = parts.conduct, parts.links
+
+    def regard(peer_id: PeerId, standing: Standing) -> None:
+        peer = links.peers.get(peer_id)
+        if peer is not None:
+            parts.driver.regard(peer.index, standing)
+
+    def part(peer_id: PeerId, reason: str, for_s: float) -> None:
+        parts.discovery.avoid(peer_id, for_s)
+        links.hang_up(peer_id, reason, Farewell.ENOUGH)
+
+    conduct.on_regard, conduct.on_part = regard, part
+    links.discourages, parts.driver.on_deed = conduct.discourages, conduct.noticed
+    links.on_broken_rules = lambda peer_id: conduct.noticed(peer_id, Deed.BROKE_RULES)
+    parts.discovery.on_false_records = lambda peer_id: conduct.noticed(peer_id, Deed.FALSE_RECORD)
+
+
+def _part_with(parts: Parts, peer_id: PeerId) -> None:
+    parts.discovery.ban([peer_id])
+    parts.links.hang_up(peer_id, f"peer {short(peer_id)} is banned by this node")
 
 
 def _peers_changed(parts: Parts) -> None:
@@ -230,7 +282,20 @@ def _retention(ground: Ground, clock: ClockWatch, has_links: Callable[[], bool])
     )
 
 
-def _local_side(ground: Ground, own: OwnRecord) -> LocalSide:
+def _rules(config: Config) -> TransactionRules:
+    return TransactionRules(config.node.network_id, config.transaction_distribution.max_transaction_bytes)
+
+
+def _judges(ground: Ground) -> tuple[Bans, Conduct]:
+    store, call = ground.store, ground.store_thread.call
+    disk = BanDisk(lambda ban: call(store.save_ban, ban), lambda peer_ids: call(store.lift_bans, peer_ids))
+    bans = Bans(ground.identity.peer_id, disk, ground.events.emit)
+    bans.restore(call(store.bans))
+    spared = frozenset(map(PeerId, ground.config.security.allowed_peers))
+    return bans, Conduct(ground.config.security.reputation, bans, ground.supervisor, ground.events.emit, spared=spared)
+
+
+def _local_side(ground: Ground, own: OwnRecord, bans: Bans) -> LocalSide:
     config = ground.config
     return LocalSide(
         identity=ground.identity,
@@ -240,6 +305,7 @@ def _local_side(ground: Ground, own: OwnRecord) -> LocalSide:
         log_epoch=ground.store.log_epoch,
         allowed_peers=frozenset(map(PeerId, config.security.allowed_peers)),
         trust=ground.protection.trust,
+        is_banned=bans.refuses,
         forms=FORMS if config.transaction_distribution.enable_compression else (),
     )
 

@@ -8,8 +8,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core import __version__
-from sorcha_peer_core.interfaces.service import NodeStatus, PeerView, Traffic
+from sorcha_peer_core.interfaces.service import NodeStatus, PeerView, ScoreTerm, Traffic
 from sorcha_peer_core.node.submitting import receipts_needed
+from sorcha_peer_core.protocol.quota import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,8 +126,9 @@ class Report:
 
     def gauges(self) -> dict[str, float]:
         """Metrics that go up and down, beside those of the status."""
-        parts = self._parts
+        parts, credentials = self._parts, self._parts.ground.protection.credentials
         return {
+            **({"certificate_expiry_timestamp_seconds": credentials.expires_at} if credentials else {}),
             "dedup_bloom_fill_ratio": parts.filter.fill_ratio,
             "network_partition_detected": parts.driver.core.reconciling.is_partition_suspected,
             "fetching": parts.driver.core.fetching,
@@ -153,12 +155,29 @@ class Report:
             "digests_refused": core.reconciling.refused,
             "transactions_rejected": core.counters.rejected,
             "left_to_sync": core.counters.left_to_sync,
+            "banned_refused": self._parts.bans.refused,
             "chunks_refused": core.swarms.refused,
             **{f"compression_{name}": number for name, number in asdict(self._parts.links.compression).items()},
             **self._parts.discovery.counters(),
             "reachability_checks": self._parts.address.reachability.checks,
             **{f"dial_backs_{outcome}": number for outcome, number in self._parts.address.for_others.answers.items()},
         }
+
+    def over_quota(self) -> dict[str, int]:
+        """Items that were dropped because their sender sent too many, by kind."""
+        core = self._parts.driver.core
+        over = core.deeds.quotas.over
+        return {
+            Kind.HASHES: over[Kind.HASHES],
+            Kind.RECORDS: self._parts.discovery.records_over_quota,
+            # Only what came after the quota was spent is dropped.
+            Kind.INVALID: core.counters.unverified,
+        }
+
+    def _status_of(self, member: Member, is_linked: bool) -> str:
+        if member.peer_id in self._parts.bans:
+            return "banned"
+        return "linked" if is_linked else "lost" if member.lost else "known"
 
     def _view(self, member: Member) -> PeerView:
         record = member.record
@@ -169,7 +188,7 @@ class Report:
             peer_id=record.peer_id,
             name=record.name,
             address=record.endpoints[0].authority if record.endpoints else "",
-            status="linked" if peer else "lost" if member.lost else "known",
+            status=self._status_of(member, peer is not None),
             transport=peer.link.transport if peer else "",
             direction=_direction(peer) if peer else "",
             latency_ms=None if rtt_s is None else round(rtt_s * 1000, 3),
@@ -180,6 +199,8 @@ class Report:
             queued_bytes=peer.queue.waiting_bytes if peer else 0,
             link_age_s=round(time.monotonic() - peer.since_s, 1) if peer else None,
             rungs=self._parts.links.rungs(record.peer_id),
+            score=self._parts.conduct.score(record.peer_id),
+            score_terms=tuple(ScoreTerm(*term) for term in self._parts.conduct.explain(record.peer_id)),
         )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.filter import HashFilter
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.protocol.config import CoreConfig
+    from sorcha_peer_core.protocol.deeds import Deeds
     from sorcha_peer_core.protocol.fetching import Fetching
     from sorcha_peer_core.protocol.here import Here
     from sorcha_peer_core.protocol.mesh_links import MeshLinks
@@ -25,7 +26,7 @@ class Announcements:
     ``ask_store`` takes what may be in the store; ``old`` hears what a comparison found.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - so many have a say in it
         self,
         config: CoreConfig,
         hash_filter: HashFilter,
@@ -36,6 +37,7 @@ class Announcements:
         mesh: MeshLinks,
         ask_store: Callable[[int, TxHash, m.Announced], None],
         old: Told,
+        deeds: Deeds,
     ) -> None:
         self._max_transaction_bytes = config.max_transaction_bytes
         self._filter = hash_filter
@@ -45,6 +47,7 @@ class Announcements:
         self._mesh = mesh
         self._ask_store = ask_store
         self._old = old
+        self._deeds = deeds
 
     def announce(self, peer: int, announce: m.Announce, now: float) -> None:
         """``peer`` has all of these."""
@@ -52,7 +55,7 @@ class Announcements:
             self._sort(peer, self._owed.asked(peer, announce.items), now, at_once=True)
         elif not announce.old:
             # Most of what is announced is here: then nothing else about the link matters.
-            unseen = self._here.unseen(peer, announce.items)
+            unseen = self._deeds.within_quota(peer, self._here.unseen(peer, announce.items), now)
             if unseen:
                 self._sort(peer, unseen, now, at_once=self._mesh.gives(peer))
         else:
@@ -62,6 +65,8 @@ class Announcements:
         """``peer`` has some chunks of this one."""
         tx_hash = have.hash
         if tx_hash in self._here or not 0 < have.size <= self._max_transaction_bytes:
+            return
+        if not self._deeds.within_quota(peer, (m.Announced(tx_hash, have.size),), now):
             return
         # A hash that may be in the store waits until somebody has all of it.
         if tx_hash in self._fetching or self._filter.definitely_new(tx_hash):
@@ -73,6 +78,7 @@ class Announcements:
 
     def _sort(self, peer: int, items: Sequence[m.Announced], now: float, *, at_once: bool) -> list[TxHash]:
         """Of those that did not come lately, the ones that are not here, or not known to be."""
+        self._deeds.questions.spoke(peer, now)
         fresh: list[m.Announced] = []
         missing: list[TxHash] = []
         for item in items:

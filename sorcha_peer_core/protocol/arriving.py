@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.model import messages as m
+from sorcha_peer_core.protocol.quota import Kind
+from sorcha_peer_core.protocol.reputation import Deed
 from sorcha_peer_core.protocol.traces import Trace
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.filter import HashFilter
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.protocol.counters import Counters
+    from sorcha_peer_core.protocol.deeds import Deeds
     from sorcha_peer_core.protocol.fetching import Fetching
     from sorcha_peer_core.protocol.here import Here
     from sorcha_peer_core.protocol.host import Host
@@ -30,7 +33,7 @@ class Arriving:
     ``found`` hears of what turned out to be in the store.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - so many have a say in it
         self,
         host: Host,
         hash_filter: HashFilter,
@@ -41,6 +44,7 @@ class Arriving:
         mesh: MeshLinks,
         counters: Counters,
         found: Callable[[TxHash], None],
+        deeds: Deeds,
     ) -> None:
         self._host = host
         self._filter = hash_filter
@@ -51,6 +55,7 @@ class Arriving:
         self._traces = here.traces
         self._counters = counters
         self._found = found
+        self._deeds = deeds
         self._asking_store: dict[TxHash, list[tuple[int, m.Announced | m.Push]]] = {}
         """Who came with what while the answer was not here."""
         self._held_bytes = 0
@@ -60,15 +65,19 @@ class Arriving:
         self._counters.received += 1
         header = push.transaction.header
         tx_hash = header.payload_hash
+        self._deeds.questions.answered(peer, (tx_hash,))
         if not push.transaction.payload:
             self._counters.rejected += 1
             self._host.rejected(peer, tx_hash, "it has no payload")
+            self._host.noticed(peer, Deed.FORGED)
             return
         since = self._here.since(peer, tx_hash, header.payload_size)
         if since is not None:
             self._count_duplicate(peer, push, now)
             if push.hop:
                 self._mesh.duplicate(peer, tx_hash, now - since, now)
+        elif self._deeds.quotas.is_spent(peer, Kind.INVALID, now):
+            self._counters.unverified += 1
         elif self._filter.definitely_new(tx_hash, header.created_ms):
             self._check(peer, push, now)
         else:

@@ -31,6 +31,11 @@ class _Runner:
     """Who answered there last."""
     is_self: bool = False
 
+    @property
+    def known(self) -> PeerId | None:
+        """Who is there, as far as anybody knows."""
+        return self.peer_id or self.entry.peer_id
+
 
 class Bootstrap:
     """Dials the configured first contacts while the node needs one: all of them, some at a time, until one answers.
@@ -40,10 +45,18 @@ class Bootstrap:
     (``recall``): two networks that grew apart become one by that.
     """
 
-    def __init__(self, entries: Sequence[BootstrapEntry], host: DiscoveryHost, rng: Random, retry_most_s: float) -> None:
+    def __init__(
+        self,
+        entries: Sequence[BootstrapEntry],
+        host: DiscoveryHost,
+        rng: Random,
+        retry_most_s: float,
+        is_banned: Callable[[PeerId], bool] = lambda _: False,
+    ) -> None:
         self._host = host
         self._rng = rng
         self._retry_most_s = retry_most_s
+        self._is_banned = is_banned
         self._runners: dict[Contact, _Runner] = {}
         self._waiting: list[_Runner] = []
         self._running: dict[Contact, _Runner] = {}
@@ -72,7 +85,7 @@ class Bootstrap:
     @property
     def is_unmet(self) -> bool:
         """Whether none of the entries has led to anybody else so far: whoever is linked may be as lost as this node."""
-        others = [runner for runner in self._runners.values() if not runner.is_self]
+        others = [runner for runner in self._runners.values() if self._may_be_dialled(runner)]
         return bool(others) and all(runner.peer_id is None for runner in others)
 
     def is_first_contact(self, peer_id: PeerId) -> bool:
@@ -125,6 +138,7 @@ class Bootstrap:
         if failure.itself:
             runner.is_self = True
         else:
+            runner.peer_id = failure.banned or runner.peer_id
             self._reasons.append(f"{runner.entry.endpoint}: {failure.reason}")
         return True
 
@@ -133,10 +147,13 @@ class Bootstrap:
         self._failures, self._race_at_s = 0, now
 
     def _begin(self, is_met: Callable[[PeerId], bool]) -> None:
-        runners = [r for r in self._runners.values() if not r.is_self and (r.peer_id is None or not is_met(r.peer_id))]
+        runners = [r for r in self._runners.values() if self._may_be_dialled(r) and (r.peer_id is None or not is_met(r.peer_id))]
         self._rng.shuffle(runners)
         self._waiting, self._racing, self._won, self._recalled = runners, True, False, False
         self._reasons.clear()
+
+    def _may_be_dialled(self, runner: _Runner) -> bool:
+        return not (runner.is_self or (runner.known is not None and self._is_banned(runner.known)))
 
     def _end(self, needed: bool, now: float) -> None:
         self._racing = False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sorcha_peer_core.protocol.discovery_host import Check, DiscoveryHost
 from sorcha_peer_core.protocol.freshness import is_fresh
+from sorcha_peer_core.protocol.quota import Kind, Quotas
 
 if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import PeerId
@@ -28,6 +29,7 @@ class Checking:
         self._of_source: Counter[PeerId] = Counter()
         self._declined: dict[PeerId, int] = {}
         """For whom there was no room lately, with the ``seq`` of the record: it need not be checked again and again."""
+        self._quotas: Quotas[PeerId] = Quotas()
         self.refused: Counter[str] = Counter()
         """Records that were not taken, by reason."""
 
@@ -35,6 +37,10 @@ class Checking:
         """Have those checked that are news; ``asked``: whether the source was asked for them."""
         news = [record for record in records if self._members.is_news(record)]
         news = [record for record in news if self._is_acceptable(record, at) and not self._is_under_way(record, source)]
+        if not asked:
+            granted = self._quotas.take(source, Kind.RECORDS, len(news), at)
+            self.refused["beyond the quota"] += len(news) - granted
+            news = news[:granted]
         # Nobody honest tells more than a list holds: what goes beyond it is not worth the checking.
         room = max(0, self._most - self._of_source[source])
         self.refused["too many from one source"] += len(news[room:])
@@ -59,6 +65,10 @@ class Checking:
         # Where only its source may not fill the list any further, another one may tell it.
         if len(self._members) >= self._most and len(self._declined) < self._most:
             self._declined[record.peer_id] = record.seq
+
+    def left(self, source: PeerId) -> None:
+        """It is not linked any more."""
+        self._quotas.forget(source)
 
     def review(self) -> None:
         """There may be room again."""

@@ -12,6 +12,7 @@ from sorcha_peer_core.protocol.answers import Answers
 from sorcha_peer_core.protocol.arriving import Arriving
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.protocol.counters import Counters
+from sorcha_peer_core.protocol.deeds import Deeds
 from sorcha_peer_core.protocol.delivery import Delivery
 from sorcha_peer_core.protocol.fetching import Fetching
 from sorcha_peer_core.protocol.here import Here
@@ -20,6 +21,7 @@ from sorcha_peer_core.protocol.mesh_links import MeshLinks
 from sorcha_peer_core.protocol.probing import Probing
 from sorcha_peer_core.protocol.recent import Recent
 from sorcha_peer_core.protocol.reconciling import Reconciling
+from sorcha_peer_core.protocol.reputation import Standing
 from sorcha_peer_core.protocol.seen import Seen
 from sorcha_peer_core.protocol.spreading import Spreading
 from sorcha_peer_core.protocol.traces import ANNOUNCE, FETCH, OWN, Trace, Traces, own_trace
@@ -64,6 +66,7 @@ class Core:
         uplink = Uplink(config.uplink_bytes_per_s)
         self._spreading = Spreading(config, host, strategy, rng, mesh=self._mesh, uplink=uplink, probing=self._probing)
         self._here = Here(host, self._seen, self.traces, self._spreading.heard)
+        self.deeds = Deeds(host, lambda: bool(self.slowness))
         self._fetching = Fetching(
             config,
             host,
@@ -71,6 +74,7 @@ class Core:
             pull_wait_s=self._spreading.pull_wait_s,
             rtt_s=self._probing.rtt_s,
             gave_up=self._gave_up,
+            asked=lambda peer, hashes: self.deeds.questions.asked(peer, hashes, self._now),
         )
         self.swarms = self._fetching.swarms
         self.counters = Counters()
@@ -93,6 +97,7 @@ class Core:
             fetching=self._fetching,
             owed=self._owed,
             mesh=self._mesh,
+            deeds=self.deeds,
             counters=self.counters,
             found=self._found,
         )
@@ -105,17 +110,18 @@ class Core:
             mesh=self._mesh,
             ask_store=self._arriving.ask_store,
             old=lambda peer, items, now: self.reconciling.announced(peer, items, now),  # noqa: PLW0108 - made later
+            deeds=self.deeds,
         )
         self.reconciling = Reconciling(config, host, rng, consider=announcements.consider, fetching=lambda: len(self._fetching))
         self._handlers: dict[type, Callable[[int, Any, float], None]] = {
             m.Push: self._arriving.push,
             m.Announce: announcements.announce,
             m.Want: lambda peer, want, now: self._answers.want(peer, want),
-            m.Absent: lambda peer, absent, now: self._fetching.absent(peer, absent.hashes, now),
+            m.Absent: self._absent,
             m.WantChunks: lambda peer, want, now: self._answers.want_chunks(peer, want),
             m.Chunk: self._arriving.chunk,
             m.WantChunkList: lambda peer, want, now: self._answers.want_chunk_list(peer, want),
-            m.ChunkList: self.swarms.chunk_list,
+            m.ChunkList: self._chunk_list,
             m.Have: announcements.have,
             m.Graft: lambda peer, graft, now: self._mesh.on_graft(peer),
             m.Prune: self._mesh.on_prune,
@@ -254,6 +260,14 @@ class Core:
         self.delivery.link_down(peer)
         self._fetching.link_down(peer, now)
         self.reconciling.link_down(peer, now)
+        self.deeds.link_down(peer)
+
+    def regard(self, peer: int, standing: Standing, now: float) -> None:
+        """What this node thinks of a linked peer from now on."""
+        self._now = now
+        if peer in self._linked:
+            self._mesh.shun(peer, standing >= Standing.NOT_IN_MESH, now)
+            self._fetching.doubt(peer, standing >= Standing.ASKED_LAST)
 
     def verified(self, transaction: Transaction, reason: str | None, now: float) -> None:
         """The answer to ``Host.verify``; ``reason`` says why it is not valid, None when it is."""
@@ -295,6 +309,14 @@ class Core:
         else:
             self._answers.loaded(answer)
 
+    def _absent(self, peer: int, absent: m.Absent, now: float) -> None:
+        self.deeds.questions.answered(peer, absent.hashes)
+        self._fetching.absent(peer, absent.hashes, now)
+
+    def _chunk_list(self, peer: int, chunks: m.ChunkList, now: float) -> None:
+        self.deeds.questions.answered(peer, (chunks.hash,))
+        self.swarms.chunk_list(peer, chunks, now)
+
     def _view_changed(self) -> None:
         self._spreading.view(len(self._linked), self._known)
         self._answers.reach = len(self._linked)
@@ -306,6 +328,8 @@ class Core:
         push = verifying.push
         if not push.hop:
             return
+        if not verifying.shared:
+            self.deeds.first(verifying.peer)
         self._mesh.first(verifying.peer, push.transaction.hash)
         for peer, at in self._fetching.announced_at(push.transaction.hash).items():
             self._mesh.announced(peer, verifying.since - at, self._now)
@@ -343,6 +367,7 @@ class Core:
         self.counters.rejected += 1
         if forger is not None:
             self._host.rejected(forger, tx_hash, reason)
+            self.deeds.forged(forger, reason, self._now)
             if not push.hop:
                 self._owed.refuse(forger, tx_hash, reason)
         # Others may hold the true one: their word is kept, the forger's is not.

@@ -16,6 +16,8 @@ class Counters:
     rejected: int = 0
     left_to_sync: int = 0
     """Hashes and payloads that came while the store was asked about too many others."""
+    unverified: int = 0
+    """Pushes that were dropped unread: too much of what their sender sent lately was invalid."""
     synced: int = 0
     """Transactions that only a peer's log or a comparison brought."""
     receipts: int = 0

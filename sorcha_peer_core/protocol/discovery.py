@@ -71,7 +71,7 @@ class Discovery:
         self.members = Membership(
             own_id, table, rng, failure_threshold=config.failure_threshold, retry_most_s=config.retry_most_s
         )
-        self.bootstrap = Bootstrap(entries, host, rng, config.retry_most_s)
+        self.bootstrap = Bootstrap(entries, host, rng, config.retry_most_s, self.members.is_banned)
         self.linking = Linking(config, host, self.members, rng, self.bootstrap)
         self.asking = Asking(host, rng, at_once=config.max_concurrent, most=config.max_peers)
         self.telling = Telling(host, self.members, rng)
@@ -128,6 +128,7 @@ class Discovery:
         self._notice(now, at)
         self.asking.remove(peer_id)
         self.telling.remove(peer_id)
+        self.checking.left(peer_id)
         was_shed = self.linking.unlinked(peer_id)
         self.members.unlinked(peer_id, self._pause_s(farewell, was_shed), now, at)
 
@@ -214,6 +215,35 @@ class Discovery:
             self._host.learned(learned)
             if check.asked:
                 self.asking.brought(len(learned))
+
+    # What operators want.
+
+    def ban(self, peer_ids: Iterable[PeerId]) -> None:
+        """Neither dial these peers nor tell of them any more; their links end without this."""
+        for peer_id in peer_ids:
+            self.members.ban(peer_id)
+            self.telling.forget(peer_id)
+
+    def unban(self, peer_id: PeerId, now: float) -> None:
+        """It is one like all others again."""
+        self.members.unban(peer_id, now)
+
+    def avoid(self, peer_id: PeerId, for_s: float, now: float) -> None:
+        """Neither dial this peer for so long nor tell of it."""
+        self.members.avoid(peer_id, now + for_s)
+        self.telling.forget(peer_id)
+
+    def remove(self, peer_id: PeerId) -> None:
+        """Forget this peer, a linked one when its link ends; it may be heard of again."""
+        self.members.remove(peer_id)
+        self.telling.forget(peer_id)
+
+    def pinged(self, record: PeerRecord, host: str, rtt_s: float, now: float, at: int) -> None:
+        """A peer without a link answered at ``host``: what failed before is forgiven, and it may be dialled at once."""
+        self._notice(now, at)
+        self._met(record, host, now, at)
+        self.members.measure(record.peer_id, rtt_s, now, smooth=True)
+        self.members.rest(record.peer_id, 0.0, now)
 
     # Now and then.
 

@@ -56,6 +56,8 @@ class Failure(NamedTuple):
     """This very node answered."""
     farewell: Farewell = Farewell.UNSAID
     """What whoever answered asks of this node."""
+    banned: PeerId | None = None
+    """Who answered, if it is one that this node has banned."""
 
 
 class Check(NamedTuple):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sorcha_peer_core.protocol.config import CoreConfig
 
 _WANT_FRAME_ITEMS = 64
+_DOUBT_S = 0.5
+"""Others have so much time to announce what only a doubtful peer announced yet."""
 
 
 class _Wanted:
@@ -87,6 +89,7 @@ class Fetcher:
         pull_wait_s: Callable[[int], float],
         rtt_s: Callable[[int], float | None],
         gave_up: Callable[[TxHash], None],
+        asked: Callable[[int, Sequence[TxHash]], None] = lambda peer, hashes: None,
     ) -> None:
         self._config = config
         self._host = host
@@ -95,6 +98,10 @@ class Fetcher:
         """How long the push of something of that size may take."""
         self._rtt_s = rtt_s
         self._gave_up = gave_up
+        self._asked = asked
+        """Called with each question."""
+        self.doubtful: set[int] = set()
+        """Peers that are asked when nobody else has it."""
         self.pulled = 0.0
         self._patience = Patience()
         self._wanted: dict[TxHash, _Wanted] = {}
@@ -113,6 +120,7 @@ class Fetcher:
     def link_down(self, peer: int) -> None:
         """``peer`` can no longer be asked; what it owed is asked of others at once."""
         del self._windows[peer]
+        self.doubtful.discard(peer)
         for tx_hash, wanted in list(self._wanted.items()):
             if wanted.announcers.pop(peer, None) is None:
                 continue
@@ -134,11 +142,10 @@ class Fetcher:
                     continue
                 wanted = self._wanted[item.hash] = _Wanted()
                 wanted.announcers[peer] = item.size
-                wait_s = 0.0 if at_once else self._pull_wait_s(item.size) * self._patience.push.value * (1.0 - self.pulled)
-                if wait_s == 0.0:
-                    self._make_ready(item.hash, wanted)
-                else:
-                    self._host.set_timer(wait_s, FetchDue(item.hash, 0))
+                self._wait_for_push(peer, item, wanted, at_once=at_once)
+            elif self.doubtful and not wanted.ready and self.doubtful.issuperset(wanted.announcers):
+                wanted.announcers[peer] = item.size
+                self._wait_for_push(peer, item, wanted, at_once=at_once)
             elif at_once or len(wanted.announcers) < self._config.announcers_max:
                 wanted.announcers.setdefault(peer, item.size)
                 if wanted.ready:
@@ -223,6 +230,16 @@ class Fetcher:
         self._make_ready(timer.hash, wanted, last=late)
         self._pump_line(wanted)
 
+    def _wait_for_push(self, peer: int, item: Announced, wanted: _Wanted, *, at_once: bool) -> None:
+        """The first announcer decides, the first one that is not doubtful if there is any."""
+        wait_s = 0.0 if at_once else self._pull_wait_s(item.size) * self._patience.push.value * (1.0 - self.pulled)
+        if peer in self.doubtful:
+            wait_s += _DOUBT_S
+        if wait_s == 0.0:
+            self._make_ready(item.hash, wanted)
+        else:
+            self._host.set_timer(wait_s, FetchDue(item.hash, 0))
+
     def _again(self, tx_hash: TxHash, wanted: _Wanted) -> None:
         if not wanted.announcers:
             self._drop(tx_hash)
@@ -249,7 +266,7 @@ class Fetcher:
 
     def _pump_line(self, wanted: _Wanted) -> None:
         """Ask the announcers in the order of their line, or two that never answer would be asked in turn for ever."""
-        for peer in tuple(wanted.announcers):
+        for peer in sorted(wanted.announcers, key=self.doubtful.__contains__):
             self._pump(peer)
 
     def _pump_all(self) -> None:
@@ -274,7 +291,9 @@ class Fetcher:
             self._await_answer(tx_hash, wanted)
             batch.append(tx_hash)
         for at in range(0, len(batch), _WANT_FRAME_ITEMS):
-            self._host.send(peer, Want(tuple(batch[at : at + _WANT_FRAME_ITEMS])), Priority.CONTROL)
+            want = Want(tuple(batch[at : at + _WANT_FRAME_ITEMS]))
+            self._asked(peer, want.hashes)
+            self._host.send(peer, want, Priority.CONTROL)
 
     def _await_answer(self, tx_hash: TxHash, wanted: _Wanted) -> None:
         wanted.attempt += 1

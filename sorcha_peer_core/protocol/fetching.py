@@ -32,11 +32,12 @@ class Fetching:
         pull_wait_s: Callable[[int], float],
         rtt_s: Callable[[int], float | None],
         gave_up: Callable[[TxHash], None],
+        asked: Callable[[int, Sequence[TxHash]], None] = lambda peer, hashes: None,
     ) -> None:
         self._swarm_min_bytes = config.swarm_min_bytes
         self._linked: set[int] = set()
-        self.whole = Fetcher(config, host, rng, pull_wait_s=pull_wait_s, rtt_s=rtt_s, gave_up=gave_up)
-        self.swarms = Swarms(config, host, rng, rtt_s=rtt_s, gave_up=gave_up)
+        self.whole = Fetcher(config, host, rng, pull_wait_s=pull_wait_s, rtt_s=rtt_s, gave_up=gave_up, asked=asked)
+        self.swarms = Swarms(config, host, rng, rtt_s=rtt_s, gave_up=gave_up, asked=asked)
 
     def __contains__(self, tx_hash: TxHash) -> bool:
         return tx_hash in self.whole or tx_hash in self.swarms
@@ -55,6 +56,11 @@ class Fetching:
         self._linked.remove(peer)
         self.whole.link_down(peer)
         self.swarms.link_down(peer, now)
+
+    def doubt(self, peer: int, is_doubtful: bool) -> None:
+        """Ask ``peer`` only for what nobody else has; or like all others again."""
+        for doubtful in (self.whole.doubtful, self.swarms.doubtful):
+            doubtful.add(peer) if is_doubtful else doubtful.discard(peer)
 
     def announced(self, peer: int, items: Iterable[Announced], now: float, *, at_once: bool) -> None:
         """``peer`` has these, which are not here. ``at_once``: do not wait for a push."""

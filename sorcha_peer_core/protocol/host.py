@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.model.messages import Cursor, Load, Message, Timer
     from sorcha_peer_core.model.transaction import Transaction
+    from sorcha_peer_core.protocol.reputation import Deed
 
 
 class Priority(IntEnum):
@@ -65,6 +66,9 @@ class Host(Protocol):
 
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """What ``peer`` sent under this hash did not verify."""
+
+    def noticed(self, peer: int, deed: Deed, count: float = 1.0) -> None:
+        """``peer`` did this, so often: what follows from it is the host's affair. It may be gone since."""
 
     def emit(self, event: Event) -> None:
         """Something an operator may want to see; never needed for correctness."""

@@ -25,6 +25,7 @@ _SILENT_S = 86_400
 """Whoever gave no sign of life for so long is not counted as alive, and not dialled."""
 _SMOOTHING = 0.25
 """Weight of a new round trip: looks are rare, so each says more than one of a link's many probes."""
+_MOST_AVOIDED = 10_000
 
 
 class Membership:
@@ -43,6 +44,9 @@ class Membership:
         self._live = 0
         self._lost = 0
         self._awake_at = 0
+        self._banned: set[PeerId] = set()
+        self._avoided: dict[PeerId, float] = {}
+        """Who is not dialled before when."""
         self.turns = Turns()
         """Of those that are neither linked nor busy."""
         self._unsaved: dict[PeerId, None] = {}
@@ -129,6 +133,46 @@ class Membership:
             self._renew(known, record, at, now)
         self._unsaved[record.peer_id] = None
         return True
+
+    # Whom this node has nothing to do with.
+
+    def ban(self, peer_id: PeerId) -> None:
+        """From now on it is neither dialled nor counted, known or not. What is known of it stays."""
+        self._banned.add(peer_id)
+        self._see_again(peer_id)
+
+    def unban(self, peer_id: PeerId, now: float) -> None:
+        """It is one like all others again, and dialled soon: nobody tried meanwhile whether it is there."""
+        self._banned.discard(peer_id)
+        self._avoided.pop(peer_id, None)
+        member = self._members.get(peer_id)
+        if member is not None:
+            self._table.forgive(peer_id)
+            member.silent, member.dial_at_s = False, now
+        self._see_again(peer_id)
+
+    def is_banned(self, peer_id: PeerId) -> bool:
+        """Whether this node has nothing to do with it."""
+        return peer_id in self._banned
+
+    def avoid(self, peer_id: PeerId, until_s: float) -> None:
+        """Do not dial it before then, whatever happens meanwhile; it may dial."""
+        self._avoided.pop(peer_id, None)
+        if len(self._avoided) >= _MOST_AVOIDED:
+            del self._avoided[next(iter(self._avoided))]
+        self._avoided[peer_id] = until_s
+        self._see_again(peer_id)
+
+    def is_avoided(self, peer_id: PeerId, now: float) -> bool:
+        """Whether it is not to be dialled now, nor told to others."""
+        return now < self._avoided.get(peer_id, now)
+
+    def remove(self, peer_id: PeerId) -> None:
+        """Forget it, a linked one when its link ends. Whoever tells of it afterwards is heard."""
+        self._table.evict(peer_id)
+        member = self._members.get(peer_id)
+        if member is not None and not member.linked:
+            self._leave(member)
 
     # What this node saw itself.
 
@@ -227,8 +271,7 @@ class Membership:
         """This node dials endpoints of these schemes and no others; before it says so, any."""
         self._schemes = frozenset(schemes)
         for member in self._members.values():
-            member.dialable = self._is_dialable(member.record)
-            self._settle(member)
+            self._see_again(member.peer_id)
 
     def awake(self, at: int) -> None:
         """The node begins, or was away itself: nobody's silence until now means anything."""
@@ -314,13 +357,14 @@ class Membership:
         """Bring what is derived from a member's state into line with it."""
         hope = self._hope(member)
         self._count(member, -1)
-        member.live = member.linked or (member.dialable and hope <= Hope.SOME)
-        member.lost = not member.linked and hope is Hope.LOST
+        banned = member.peer_id in self._banned
+        member.live = not banned and (member.linked or (member.dialable and hope <= Hope.SOME))
+        member.lost = not banned and not member.linked and hope is Hope.LOST
         self._count(member, 1)
         if member.linked or member.busy or not member.dialable:
             self.turns.take_out(member.peer_id)
         else:
-            self.turns.put(member.peer_id, hope, member.dial_at_s)
+            self.turns.put(member.peer_id, hope, max(member.dial_at_s, self._avoided.get(member.peer_id, 0.0)))
 
     def _count(self, member: Member, by: int) -> None:
         self._live += by * member.live
@@ -338,7 +382,15 @@ class Membership:
             member.busy = busy
             self._settle(member)
 
+    def _see_again(self, peer_id: PeerId) -> None:
+        member = self._members.get(peer_id)
+        if member is not None:
+            member.dialable = self._is_dialable(member.record)
+            self._settle(member)
+
     def _is_dialable(self, record: PeerRecord) -> bool:
+        if record.peer_id in self._banned:
+            return False
         return any(self._schemes is None or endpoint.scheme in self._schemes for endpoint in record.endpoints)
 
     def _is_silent(self, entry: PeerEntry, at: int) -> bool:

@@ -22,13 +22,15 @@ _SPARE = 1
 class _Link:
     """One linked peer as the mesh sees it."""
 
-    __slots__ = ("asked_at", "gives", "takes", "worth_s")
+    __slots__ = ("asked_at", "gives", "shunned", "takes", "worth_s")
 
     def __init__(self, now: float) -> None:
         self.gives = True
         """It may push to this node what it relays."""
         self.takes = True
         """This node pushes to it what it relays."""
+        self.shunned = False
+        """It did something that speaks against it."""
         self.asked_at = now
         """When it came up, was sent a Graft or a Prune, or refused one."""
         self.worth_s = 0.0
@@ -59,6 +61,24 @@ class MeshLinks:
     def gives(self, peer: int) -> bool:
         """Whether ``peer`` pushes what it relays: what it announces it will not push."""
         return self.wanted > 0 and self._links[peer].gives
+
+    def shun(self, peer: int, is_shunned: bool, now: float) -> None:
+        """Neither push to ``peer`` what is relayed nor have it push; or take it for one like all others again."""
+        link = self._links.get(peer)
+        if link is None or link.shunned is is_shunned:
+            return
+        link.shunned = is_shunned
+        if is_shunned:
+            self._takers -= link.takes
+            link.takes = False
+            if link.gives:
+                self._prune(peer, link, now)
+                self._fill_up(now)
+        elif not self.wanted:
+            # Where everybody pushes to everybody nobody asks for it.
+            link.takes = True
+            self._takers += 1
+            self._graft(peer, link, now)
 
     def takers(self, peers: Iterable[int]) -> list[int]:
         """Those of ``peers`` that take pushes."""
@@ -120,7 +140,7 @@ class MeshLinks:
     def announced(self, peer: int, lead_s: float, now: float) -> None:
         """``peer`` announced what could have been pushed, ``lead_s`` before the first copy came; it may be gone since."""
         link = self._links.get(peer)
-        if link is None or not self.wanted or link.gives or lead_s <= 0.0:
+        if link is None or not self.wanted or link.gives or link.shunned or lead_s <= 0.0:
             return
         link.worth_s += min(lead_s, self._config.mesh_lead_most_s) * (1.0 - _MEMORY)
         if now - self._grafted_at >= self._config.mesh_patience_s and self._is_better(link):
@@ -131,7 +151,7 @@ class MeshLinks:
         link = self._links[peer]
         if link.takes:
             return
-        if self.wanted and self._takers >= 2 * self.wanted:
+        if link.shunned or (self.wanted and self._takers >= 2 * self.wanted):
             self._host.send(peer, Prune(refused=True), Priority.CONTROL)
             return
         link.takes = True
@@ -189,7 +209,7 @@ class MeshLinks:
             return
         best, peer = None, -1
         for number, link in self._links.items():
-            if link.gives or now - link.asked_at < self._config.mesh_patience_s:
+            if link.gives or link.shunned or now - link.asked_at < self._config.mesh_patience_s:
                 continue
             if best is None or link.worth_s > best.worth_s:
                 best, peer = link, number

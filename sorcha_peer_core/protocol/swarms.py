@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.chunks import is_sound
 from sorcha_peer_core.model.events import FetchFailed
-from sorcha_peer_core.model.transaction import Transaction
+from sorcha_peer_core.model.transaction import Arguable, Transaction
 from sorcha_peer_core.protocol.host import Host, Priority
+from sorcha_peer_core.protocol.reputation import Deed
 from sorcha_peer_core.protocol.swarm import Neighbour, Swarm
 
 if TYPE_CHECKING:
@@ -33,12 +34,17 @@ class Swarms:
         *,
         rtt_s: Callable[[int], float | None],
         gave_up: Callable[[TxHash], None],
+        asked: Callable[[int, Sequence[TxHash]], None] = lambda peer, hashes: None,
     ) -> None:
         self._config = config
         self._host = host
         self._rng = rng
         self._rtt_s = rtt_s
         self._gave_up = gave_up
+        self._asked = asked
+        """Called with each question for a list."""
+        self.doubtful: set[int] = set()
+        """Peers that are asked for lists when nobody else has them."""
         self._swarms: dict[TxHash, Swarm] = {}
         self._neighbours: dict[int, Neighbour] = {}
         self._false_roots: dict[bytes, None] = {}
@@ -66,6 +72,7 @@ class Swarms:
     def link_down(self, peer: int, now: float) -> None:
         """``peer`` can no longer be asked."""
         del self._neighbours[peer]
+        self.doubtful.discard(peer)
         for swarm in list(self._swarms.values()):
             if peer in swarm.sources:
                 self._lose(swarm, peer, now)
@@ -108,7 +115,7 @@ class Swarms:
         self._forget_list(swarm)
         objection = self._objection(chunks)
         if objection:
-            self._blame(swarm, peer, objection, now)
+            self._blame(swarm, peer, objection, now, Deed.FALSE_CHUNK)
             return
         swarm.begin(chunks, peer, self._config.chunk_bytes, self._rng)
         swarm.progress_at = now
@@ -125,7 +132,7 @@ class Swarms:
             return
         giver = swarm.list_giver
         swarm.restart()
-        self._blame(swarm, giver, reason, now)
+        self._blame(swarm, giver, reason, now, Deed.FORGED)
 
     def chunk(self, peer: int, chunk: m.Chunk, now: float) -> Swarm | None:
         """A chunk; returns the swarm when it was the last."""
@@ -139,7 +146,9 @@ class Swarms:
         if good is None:
             return None
         if not good:
-            self._blame(swarm, peer, "a chunk is not the one its list names", now)
+            # Chunks of a list that turned out to be false may still be under way.
+            deed = None if swarm.alone else Deed.FALSE_CHUNK
+            self._blame(swarm, peer, "a chunk is not the one its list names", now, deed)
             return None
         swarm.progress_at = now
         if not swarm.complete:
@@ -262,12 +271,13 @@ class Swarms:
         if swarm.list_asked is not None or not self._has_room(swarm):
             return
         # Those who were late before come last.
-        for peer in sorted(swarm.sources, key=lambda peer: swarm.sources[peer].lates):
+        for peer in sorted(swarm.sources, key=lambda peer: (peer in self.doubtful, swarm.sources[peer].lates)):
             neighbour = self._neighbours[peer]
             if neighbour.lists_asked < self._config.lists_per_source:
                 neighbour.lists_asked += 1
                 swarm.list_asked = peer
                 swarm.list_by = now + self._patience_s(peer, 0) * (1 + swarm.sources[peer].lates)
+                self._asked(peer, (swarm.hash,))
                 self._host.send(peer, m.WantChunkList(swarm.hash), Priority.CONTROL)
                 return
 
@@ -303,11 +313,12 @@ class Swarms:
         if header.payload_hash != chunks.hash:
             return "the envelope names another hash than its chunks"
         if not 0 < header.payload_size <= self._config.max_transaction_bytes:
-            return f"its envelope speaks of {header.payload_size} bytes"
+            return Arguable(f"its envelope speaks of {header.payload_size} bytes")
         if not header.chunk_root:
             return "a list of chunks that its origin did not sign" if chunks.hashes else None
         if header.chunk_root in self._false_roots:
-            return "its list of chunks is known to be false"
+            # It is its origin's fault, and whoever passes chunks on as they come has not found out yet.
+            return Arguable("its list of chunks is known to be false")
         if not is_sound(header.payload_size, header.chunk_bytes, chunks.hashes, header.chunk_root):
             return "its list of chunks is not the one its origin signed"
         return None
@@ -328,10 +339,12 @@ class Swarms:
             self._host.set_timer(self._config.have_after_s, m.TellChunks(swarm.hash))
         swarm.news.append(offset // swarm.pieces.chunk_bytes)
 
-    def _blame(self, swarm: Swarm, peer: int | None, reason: str, now: float) -> None:
+    def _blame(self, swarm: Swarm, peer: int | None, reason: str, now: float, deed: Deed | None) -> None:
         self.refused += 1
         if peer is not None and peer in swarm.sources:
             self._host.rejected(peer, swarm.hash, reason)
+            if deed is not None and not isinstance(reason, Arguable):
+                self._host.noticed(peer, deed)
             self._lose(swarm, peer, now)
         else:
             self._go_on(swarm, swarm.sources, now)

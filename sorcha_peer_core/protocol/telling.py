@@ -50,11 +50,19 @@ class Telling:
     # News.
 
     def gather(self, record: PeerRecord, tellers: Collection[PeerId], now: float) -> None:
-        """This genuine record is news, which ``tellers`` know."""
+        """This genuine record is news, which ``tellers`` know. Of banned peers nobody is told."""
+        if self._members.is_banned(record.peer_id):
+            return
         self._news[record.peer_id] = record, {record.peer_id, *tellers}
         self._recent[record.peer_id] = record
         if self._tell_at_s is None:
             self._tell_at_s = now + _GATHER_S
+
+    def forget(self, peer_id: PeerId) -> None:
+        """Nobody is told of this one any more."""
+        self._news.pop(peer_id, None)
+        self._recent.pop(peer_id, None)
+        self._listed_s = -inf
 
     def knows(self, peer_id: PeerId, records: Sequence[PeerRecord]) -> None:
         """A peer told these itself: what waits to be told of them it need not hear again."""
@@ -128,7 +136,9 @@ class Telling:
         self._good, self._hearsay = [], []
         self._recent.clear()
         for member in self._members:
-            if member.lost or member.silent or not is_fresh(member.record, at):
+            if member.lost or member.silent or self._members.is_banned(member.peer_id) or not is_fresh(member.record, at):
+                continue
+            if self._members.is_avoided(member.peer_id, now):
                 continue
             is_good = member.linked or member.entry.last_seen_at >= at - _GOOD_S
             (self._good if is_good else self._hearsay).append(member.record)

@@ -15,16 +15,17 @@ from gevent.event import Event as Signal
 from sorcha_peer_core.errors import StoreError, TransportError
 from sorcha_peer_core.model.ids import PeerId, short
 from sorcha_peer_core.model.messages import Farewell, Message, Peers, PeersRequest
-from sorcha_peer_core.model.peer import BootstrapEntry, PeerRecord, PeerRow
+from sorcha_peer_core.model.peer import BootstrapEntry, Endpoint, PeerRecord, PeerRow
 from sorcha_peer_core.protocol.discovery_host import Check, Contact, DiscoveryHost, Failure
 from sorcha_peer_core.services.security import is_genuine
-from sorcha_peer_core.services.session import DialledItself, EnoughLinks, HandshakeRefused
+from sorcha_peer_core.services.session import Banned, DialledItself, EnoughLinks, HandshakeRefused
 
 if TYPE_CHECKING:
     from sorcha_peer_core.model.events import Event
     from sorcha_peer_core.protocol.discovery import Discovery
     from sorcha_peer_core.protocol.membership import Membership
     from sorcha_peer_core.services.links import Links
+    from sorcha_peer_core.services.looking import Looked
     from sorcha_peer_core.services.native import NativeThread
     from sorcha_peer_core.services.peer_link import PeerLink
     from sorcha_peer_core.services.schedule import Schedule
@@ -95,6 +96,8 @@ class DiscoveryService:
         self._told = (0, 0)
         self.on_change: Callable[[], None] = lambda: None
         """Called when there are more or fewer peers that are linked or counted as alive."""
+        self.on_false_records: Callable[[PeerId], None] = lambda peer_id: None
+        """Called when records that a peer told turn out not to be signed by their keys; must not block."""
         self.rtt_of_link: Callable[[PeerLink], float | None] = lambda peer: None
         """The smoothed round trip of a link."""
 
@@ -164,6 +167,11 @@ class DiscoveryService:
         """With whom to begin after a restart."""
         return self._machine.linking.anchors
 
+    @property
+    def has_place(self) -> bool:
+        """Whether one more link would not be too many."""
+        return self._machine.linking.has_place
+
     def coming(self) -> int:
         """How many links the dials under way may become."""
         return self._machine.linking.coming
@@ -171,6 +179,11 @@ class DiscoveryService:
     def newcomers(self) -> Sequence[PeerRecord]:
         """Whom to tell those for whom this node has no room."""
         return self._machine.telling.newcomers(time.monotonic(), _unix_s())
+
+    @property
+    def records_over_quota(self) -> int:
+        """Records that were dropped because a peer told too many unasked, since the start."""
+        return self._machine.checking.refused["beyond the quota"]
 
     def counters(self) -> dict[str, float]:
         """What was done, and what was not taken, since the start."""
@@ -211,6 +224,40 @@ class DiscoveryService:
     def first_contacts(self, entries: Sequence[BootstrapEntry]) -> None:
         """A source told of first contacts; does not block."""
         self._post(lambda: self._machine.first_contacts(entries, time.monotonic()))
+
+    def ban(self, peer_ids: Sequence[PeerId]) -> None:
+        """Neither dial these nor tell of them any more, nor count them; does not block."""
+        self._post(lambda: self._machine.ban(peer_ids))
+
+    def unban(self, peer_id: PeerId) -> None:
+        """It is one like all others again, and dialled soon if it is known; does not block."""
+        self._post(lambda: self._machine.unban(peer_id, time.monotonic()))
+
+    def avoid(self, peer_id: PeerId, for_s: float) -> None:
+        """Neither dial this one for so long nor tell of it; does not block."""
+        self._post(lambda: self._machine.avoid(peer_id, for_s, time.monotonic()))
+
+    def remove(self, peer_id: PeerId) -> None:
+        """Forget this peer, a linked one when its link ends. Blocks until it is done."""
+        self._ask_owner(lambda: self._machine.remove(peer_id))
+
+    def link_to(self, entry: BootstrapEntry, timeout_s: float) -> None:
+        """Dial at once, beside all that the machine wants; whoever answers is known from then on. Blocks.
+
+        Raises HandshakeRefused, TransportError; to have links enough is no failure.
+        """
+        contact = Contact((entry.endpoint,), entry.peer_id, timeout_s)
+        try:
+            self._links.dial(contact.endpoints, contact.expected, timeout_s)
+        except EnoughLinks as enough:
+            record, records = enough.record, enough.records
+            self._post(lambda: self._machine.turned_away(contact, record, records, time.monotonic(), _unix_s()))
+
+    def ping(self, peer_id: PeerId, endpoints: Sequence[Endpoint], timeout_s: float) -> Looked:
+        """Look at a peer, and remember that it was there. Blocks. Raises HandshakeRefused, TransportError."""
+        found = self._links.look(endpoints, peer_id, timeout_s=timeout_s)
+        self._post(lambda: self._machine.pinged(found.record, found.host, found.rtt_s, time.monotonic(), _unix_s()))
+        return found
 
     def hurry(self) -> None:
         """This machine is in another network than before: what failed until now says nothing any more."""
@@ -356,10 +403,14 @@ class DiscoveryService:
         if contact.expected is not None:
             log.debug("peer %s could not be reached: %s", short(contact.expected), error)
         itself = isinstance(error, DialledItself) or any(map(self._links.is_own, contact.endpoints))
-        return Failure(str(error), itself, getattr(error, "farewell", Farewell.UNSAID))
+        banned = error.peer_id if isinstance(error, Banned) else None
+        return Failure(str(error), itself, getattr(error, "farewell", Farewell.UNSAID), banned)
 
     def _check(self, check: Check) -> None:
         genuine = self._thread.call(lambda: [is_genuine(record) for record in check.records])
+        if not all(genuine):
+            # Whoever tells of a peer has checked its signature before.
+            self.on_false_records(check.source)
         self._post(lambda: self._machine.checked(check, genuine, time.monotonic(), _unix_s()))
 
 

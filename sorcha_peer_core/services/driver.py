@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sorcha_peer_core.model.events import Event
     from sorcha_peer_core.model.ids import PeerId, TxHash
     from sorcha_peer_core.protocol.core import Core
+    from sorcha_peer_core.protocol.reputation import Deed, Standing
     from sorcha_peer_core.protocol.sendqueue import SendQueue
     from sorcha_peer_core.services.events import EventBus
     from sorcha_peer_core.services.storage import Storage
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _TURN_ITEMS = 256
 """Work done before other greenlets get a turn: a few milliseconds."""
+_MOST_DEPARTED = 1024
 
 
 class Outlet(Protocol):
@@ -83,6 +85,9 @@ class Driver:
         """When a peer was linked after a time without any; monotonic seconds."""
         self.cursors: dict[PeerId, m.Cursor] = {}
         """How far each peer's log was read, for the next link to it; filled from the store before ``run``."""
+        self.on_deed: Callable[[PeerId, Deed, float], None] = lambda peer_id, deed, count: None
+        """Called with what a peer did; must not block."""
+        self._departed: dict[int, PeerId] = {}
         self.dropped_frames = 0
         self.own_in_flight = 0
         """Own transactions released and not yet committed to the log,"""
@@ -146,6 +151,10 @@ class Driver:
     def carried_out(self, done: Done) -> None:
         """The storage's answer."""
         self.post(self._on_carried_out, done)
+
+    def regard(self, peer: int, standing: Standing) -> None:
+        """What this node thinks of a peer from now on."""
+        self.post(lambda: self.core.regard(peer, standing, time.monotonic()))
 
     # The greenlet.
 
@@ -292,6 +301,13 @@ class Driver:
         outlet = self._outlets.get(peer)
         self._events.emit(TransactionRejected(tx_hash, outlet.peer_id if outlet else None, reason))
 
+    def noticed(self, peer: int, deed: Deed, count: float = 1.0) -> None:
+        """Pass to whoever judges, also for those who have just left."""
+        outlet = self._outlets.get(peer)
+        peer_id = outlet.peer_id if outlet else self._departed.get(peer)
+        if peer_id is not None:
+            self.on_deed(peer_id, deed, count)
+
     def emit(self, event: Event) -> None:
         """Tell everybody who listens."""
         self._events.emit(event)
@@ -316,7 +332,12 @@ class Driver:
         self.core.link_up(peer, cursor, time.monotonic())
 
     def _on_link_down(self, peer: int) -> None:
-        self._outlets.pop(peer, None)
+        outlet = self._outlets.pop(peer, None)
+        if outlet is not None:
+            # What it sent last may still be verified: to leave quickly is no way out.
+            self._departed[peer] = outlet.peer_id
+            if len(self._departed) > _MOST_DEPARTED:
+                del self._departed[next(iter(self._departed))]
         self.core.link_down(peer, time.monotonic())
 
     def _on_submit(self, transactions: Sequence[Transaction], queued_ms: Sequence[float]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sorcha_peer_core.model import events as e
+from sorcha_peer_core.model.ban import OPERATOR
 from sorcha_peer_core.model.ids import PeerId, short
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class EventLog:
         if self._clock() - self._window_began >= WINDOW_S:
             self._next_window()
         kind = type(event)
-        level, sentence = _SENTENCES[kind](event)
+        level, sentence = told(event)
         # Only what strangers can bring about at will is a warning; the rest is bounded by what the node itself does.
         self._written[kind] += level >= logging.WARNING
         if self._written[kind] <= MOST_IN_WINDOW:
@@ -47,6 +49,11 @@ class EventLog:
         self._window_began = self._clock()
 
 
+def told(event: Event) -> tuple[int, str]:
+    """How grave an event is, as a level of ``logging``, and what there is to say of it."""
+    return _SENTENCES[type(event)](event)
+
+
 def _link_sentence(event: e.PeerLinked) -> str:
     way = "to" if event.outbound else "from"
     return f"linked {way} peer {short(event.peer_id)} at {event.address} by {event.transport}"
@@ -57,6 +64,19 @@ def _bootstrap_sentence(event: e.BootstrapFailed) -> str:
         address, _, reason = event.reasons[0].partition(": ")
         return f"the bootstrap node {address} does not answer ({reason}); trying again until it does"
     return f"none of the {len(event.reasons)} bootstrap nodes answers ({'; '.join(event.reasons)}); trying again until one does"
+
+
+def _ban_sentence(event: e.PeerBanned) -> str:
+    until = "until that is lifted"
+    if event.until_at is not None:
+        until = f"until {datetime.fromtimestamp(event.until_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    by = "" if event.by == OPERATOR else f", by the rule {event.by}"
+    return f"{_by(event.peer_id)} is banned {until}{by}" + (f": {event.reason}" if event.reason else "")
+
+
+def _verdict_sentence(event: e.PeerJudged) -> str:
+    done = "is" if event.carried_out else "would be"
+    return f"{_by(event.peer_id)} {done} {event.verdict} for {event.for_s} s, score {event.score:.0f}: {', '.join(event.terms)}"
 
 
 def clock_sentence(skew_s: float, parked: bool) -> str:
@@ -85,6 +105,9 @@ _SENTENCES: dict[type, Callable[[Any], tuple[int, str]]] = {
         logging.INFO,
         f"{_by(event.peer_id)} did not answer {event.failures} dials in a row and is not counted on any more",
     ),
+    e.PeerBanned: lambda event: (logging.INFO, _ban_sentence(event)),
+    e.PeerUnbanned: lambda event: (logging.INFO, f"{_by(event.peer_id)} is not banned any more: {event.why}"),
+    e.PeerJudged: lambda event: (logging.WARNING, _verdict_sentence(event)),
     e.StateChanged: lambda event: (logging.INFO, f"the node is {event.state}: {event.cause}"),
     e.HandshakeRefused: lambda event: (logging.WARNING, f"refused a link with {event.address}: {event.reason}"),
     e.TurnedAway: lambda event: (logging.DEBUG, f"had no room for {_by(event.peer_id)} at {event.address}"),

@@ -1,13 +1,18 @@
-"""Events on their way to whoever wants to hear of them."""
+"""Events on their way to whoever wants to hear of them, and the latest of them for who asks later."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from time import monotonic
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from itertools import islice
+from time import monotonic, time
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sorcha_peer_core.services.event_log import EventLog
+from gevent.event import Event as Signal
+
+from sorcha_peer_core.interfaces.service import EventEntry, EventSlice
+from sorcha_peer_core.services.event_log import EventLog, told
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.events import EventSink
@@ -15,16 +20,33 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_KEPT = 500
+KEPT = 10_000
+
+
+class Happened(NamedTuple):
+    """An event with its place among those of this process."""
+
+    event_id: int
+    at_ms: float
+    event: Event
 
 
 class EventBus:
-    """Passes each event to all sinks, keeps the last ones, and counts each kind."""
+    """Passes each event to all sinks, keeps the latest ones, and counts each kind.
 
-    def __init__(self) -> None:
+    Ids count on from the Unix milliseconds of the start. Below a thousand events a second, which is far more than there are, a
+    later process begins above all ids of the earlier ones, and whoever comes with one of those is seen to have missed something.
+    """
+
+    def __init__(self, unix_s: Callable[[], float] = time) -> None:
+        self._unix_s = unix_s
         self._sinks: list[EventSink] = [EventLog(monotonic)]
         self.counts: Counter[str] = Counter()
-        self.recent: deque[Event] = deque(maxlen=_KEPT)
+        self.latest: deque[Happened] = deque(maxlen=KEPT)
+        self.last_id = int(unix_s() * 1000) - 1
+        """Of the last event; before the first one the number before it."""
+        self._grew = Signal()
+        self._ended = False
 
     def subscribe(self, sink: EventSink) -> None:
         """Call ``sink`` for every event from now on."""
@@ -33,9 +55,48 @@ class EventBus:
     def emit(self, event: Event) -> None:
         """Tell everybody; a sink that fails does not keep others from hearing."""
         self.counts[type(event).__name__] += 1
-        self.recent.append(event)
+        self.last_id += 1
+        self.latest.append(Happened(self.last_id, round(self._unix_s() * 1000, 3), event))
         for sink in self._sinks:
             try:
                 sink(event)
             except Exception:
                 log.exception("an event sink failed on %s", type(event).__name__)
+        grew, self._grew = self._grew, Signal()
+        grew.set()
+
+    def after(self, event_id: int, limit: int) -> EventSlice:
+        """Up to ``limit`` of those with a greater id, oldest first."""
+        newer = max(0, self.last_id - event_id)
+        # From the end: whoever follows wants the last few, and a deque is slow in its middle.
+        found = [*islice(reversed(self.latest), newer)][::-1][:limit]
+        return EventSlice([entry_of(happened) for happened in found], self.last_id + 1 - len(self.latest), self.last_id)
+
+    def wait(self, event_id: int, timeout_s: float) -> bool:
+        """Block until there is one with a greater id (True), or the time is over or ``end`` was called (False)."""
+        deadline = monotonic() + timeout_s
+        while self.last_id <= event_id and not self._ended:
+            if not self._grew.wait(max(0.0, deadline - monotonic())):
+                break
+        return self.last_id > event_id
+
+    def end(self) -> None:
+        """Nobody waits any more."""
+        self._ended = True
+        self._grew.set()
+
+
+def entry_of(happened: Happened) -> EventEntry:
+    """What people and programs see of an event."""
+    event_id, at_ms, event = happened
+    level, sentence = told(event)
+    fields = {name: _json_value(getattr(event, name)) for name in type(event).__dataclass_fields__}
+    return EventEntry(event_id, at_ms, type(event).__name__, logging.getLevelName(level).lower(), sentence, fields)
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_json_value(item) for item in value]
+    return value

@@ -26,8 +26,9 @@ from sorcha_peer_core.services.link_choice import is_better, is_given_up
 from sorcha_peer_core.services.link_session import LinkSession, goodbye_among, only_messages
 from sorcha_peer_core.services.looking import Look, Looked
 from sorcha_peer_core.services.peer_link import PeerLink
+from sorcha_peer_core.services.pinging import Pinging
 from sorcha_peer_core.services.reaching import Reaching
-from sorcha_peer_core.services.session import LocalSide
+from sorcha_peer_core.services.session import Banned, LocalSide
 from sorcha_peer_core.services.visits import Visits
 from sorcha_peer_core.wire.bounds import check_handshake
 from sorcha_peer_core.wire.codec import decode_batch, encode_frame
@@ -46,6 +47,8 @@ _FAREWELL_S = 1.0
 _NO_BREAKER = BreakerConfig(failures_to_open=1_000_000, open_s=0.0)
 _CLIMBS_AT_ONCE = 8
 """A peer whose better transports do not answer takes seconds: others need not wait behind it."""
+_OF_DISCOURAGED = 0.75
+"""The share of all places that must not be taken, for a discouraged peer to get one."""
 _LINGER_S = 2.0
 """A link that was replaced is still read for so long: frames may be under way in it."""
 _MOST_LINGERING = 3
@@ -57,6 +60,13 @@ class Links:
 
     on_clock: Callable[[PeerId, float], None] = staticmethod(lambda peer_id, origin_ms: None)
     """A handshake is over that told what the peer's clock shows (``Handshake.clock_origin_ms``)."""
+
+    on_broken_rules: Callable[[PeerId], None] = staticmethod(lambda peer_id: None)
+    """A linked peer sent what no peer may send; its link ends."""
+    discourages: Callable[[PeerId], bool] = staticmethod(lambda peer_id: False)
+    """Who gets a place only while many are left."""
+
+    _stopping = False
 
     def __init__(
         self,
@@ -88,9 +98,9 @@ class Links:
         # Never given twice: an answer that was meant for somebody who left reaches nobody.
         self._indexes = count()
         self._closed_bytes = [0, 0]
+        self.pinging = Pinging(self.send)
         self.compression = CompressionCounters()
         """Of all links together, also those that are over."""
-        self._stopping = False
         self.on_linked: Callable[[PeerLink], None] = lambda _: None
         """A peer is linked; also called again when it seems to have restarted before its old link was over."""
         self.on_unlinked: Callable[[PeerId, Farewell], None] = lambda peer_id, farewell: None
@@ -298,6 +308,7 @@ class Links:
             self._hand_in(session.peer, only_messages(messages), len(expanded))
 
     def _hand_in(self, peer: PeerLink, messages: Sequence[Message], size: int) -> None:
+        self.pinging.heard(peer.peer_id, messages)
         self._driver.received(peer.index, messages, size)
         goodbye = goodbye_among(messages)
         if goodbye is not None:
@@ -312,18 +323,23 @@ class Links:
         # Another greenlet is in charge of what is sent, and may be blocked: only one may use a link at a time.
         if session.peer is not None:
             log.warning("peer %s broke the rules: %s", short(session.peer.peer_id), error)
+            self.on_broken_rules(session.peer.peer_id)
         session.failed(LinkClosed(str(error)))
         session.link.close(str(error))
 
     # From the handshake to the peer.
 
     def _admits(self, peer_id: PeerId) -> bool:
-        return peer_id in self._peers or len(self._peers) + self.coming() < self._max_connections
+        most = self._max_connections * (_OF_DISCOURAGED if self.discourages(peer_id) else 1.0)
+        return peer_id in self._peers or len(self._peers) + self.coming() < most
 
     def _establish(self, session: LinkSession) -> None:
         hello, handshake = session.handshake.remote, session.handshake
         assert hello is not None
         peer_id = hello.record.peer_id
+        if self._local.is_banned(peer_id):
+            # Since its Hello.
+            raise Banned(peer_id)
         if family_of(hello.observed_host):
             self.on_observed(peer_id, plain_host(hello.observed_host), session.link.outbound)
         self.on_clock(peer_id, handshake.clock_origin_ms)

@@ -33,6 +33,10 @@ class Looked(NamedTuple):
     """Whom it knows, if it was asked: hearsay."""
     observed_host: str
     """The IP address from which it sees this node, in its words; empty when it does not say."""
+    transport: str = ""
+    """By which it was reached."""
+    host: str = ""
+    """Where."""
 
 
 class Look:

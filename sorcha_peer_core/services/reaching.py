@@ -72,7 +72,7 @@ class Reaching:
         finally:
             # What was to be seen is seen: nobody waits for this.
             self._supervisor.spawn("leaving a look", look.leave)
-        return Looked(hello.record, rtt_s, records, hello.observed_host)
+        return Looked(hello.record, rtt_s, records, hello.observed_host, transport.name, endpoint.host)
 
     def _reach(
         self,

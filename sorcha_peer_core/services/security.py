@@ -12,7 +12,7 @@ from nacl.exceptions import CryptoError
 from sorcha_peer_core.model.chunks import chunk_list, chunk_root, has_sound_chunks
 from sorcha_peer_core.model.ids import PUBLIC_KEY_BYTES, tx_hash_of
 from sorcha_peer_core.model.peer import PeerRecord
-from sorcha_peer_core.model.transaction import MAX_CONTENT_TYPE_CHARS, MAX_REGISTER_ID_CHARS, Header, Transaction
+from sorcha_peer_core.model.transaction import MAX_CONTENT_TYPE_CHARS, MAX_REGISTER_ID_CHARS, Arguable, Header, Transaction
 from sorcha_peer_core.wire.codec import SIGNATURE_BYTES
 
 TRANSACTION_DOMAIN = b"sorcha-peer-transaction:v1:"
@@ -52,7 +52,7 @@ class TransactionRules:
         if header.network_id != self.network_id:
             return f"it belongs to the network {header.network_id[:64]!r}"
         if not 0 < header.payload_size <= self.max_transaction_bytes:
-            return f"its payload has {header.payload_size} bytes; 1 to {self.max_transaction_bytes} are allowed"
+            return Arguable(f"its payload has {header.payload_size} bytes; 1 to {self.max_transaction_bytes} are allowed")
         if payload and len(payload) != header.payload_size:
             return f"its payload has {len(payload)} bytes, its envelope says {header.payload_size}"
         return _flaw_of_metadata(header) or _flaw_of_time(header, now_ms) or _flaw_of_proofs(transaction)
@@ -74,16 +74,17 @@ def _flaw_of_text(what: str, text: str, most: int) -> str | None:
     # Strangers choose these texts, people read them in their terminals: the same bounds as for a submission.
     if len(text) > most:
         return f"its {what} has {len(text)} characters; at most {most} are allowed"
-    return None if text.isprintable() else f"its {what} holds characters that cannot be printed"
+    # Which characters there are is a matter of the Python that looks.
+    return None if text.isprintable() else Arguable(f"its {what} holds characters that cannot be printed")
 
 
 def _flaw_of_time(header: Header, now_ms: float) -> str | None:
     if not isfinite(header.created_ms):
         return "it was created at no time"
     if header.created_ms > now_ms + CLOCK_TOLERANCE_MS:
-        return f"it was created {(header.created_ms - now_ms) / 1000:.0f} s in the future"
+        return Arguable(f"it was created {(header.created_ms - now_ms) / 1000:.0f} s in the future")
     if now_ms > header.created_ms + header.ttl_s * 1000 + CLOCK_TOLERANCE_MS:
-        return f"it expired {(now_ms - header.created_ms) / 1000 - header.ttl_s:.0f} s ago"
+        return Arguable(f"it expired {(now_ms - header.created_ms) / 1000 - header.ttl_s:.0f} s ago")
     return None
 
 

@@ -43,6 +43,15 @@ class EnoughLinks(HandshakeRefused):
         """Those of others, hearsay as in any Peers: at most 50, and none when it was too busy to say."""
 
 
+class Banned(HandshakeRefused):
+    """It is a peer that this node has banned."""
+
+    def __init__(self, peer_id: PeerId) -> None:
+        # The other side is told so too, and this is true for both.
+        super().__init__(f"peer {short(peer_id)} is banned by this node")
+        self.peer_id = peer_id
+
+
 class DialledItself(HandshakeRefused):
     """The address that was dialled is this node's own, under whatever name."""
 
@@ -68,6 +77,8 @@ class LocalSide:
     """What the mode of encryption asks of the certificate on a link."""
     forms: tuple[Form, ...] = ()
     """In which it takes compressed batches."""
+    is_banned: Callable[[PeerId], bool] = lambda _: False
+    """With whom it has nothing to do."""
 
 
 class Handshake:
@@ -192,6 +203,9 @@ class Handshake:
             raise HandshakeRefused(f"peer {short(peer_id)} is not among security.allowed_peers")
         if not is_genuine(hello.record):
             raise HandshakeRefused(f"the record of peer {short(peer_id)} is not signed by its key")
+        if local.is_banned(peer_id):
+            # At its Hello, so that no link comes up over there only to end at once, and be dialled again.
+            raise Banned(peer_id)
         objection = local.trust.objection(peer_id, hello.record.tls_keys, self._certificate, self._outbound)
         if objection:
             raise HandshakeRefused(objection)

@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from sorcha_peer_core.sim.disturbance import Disturbance
+from sorcha_peer_core.sim.liars import Sybil
 from sorcha_peer_core.sim.network import Network
 from sorcha_peer_core.sim.overlay import Wiring
 from sorcha_peer_core.sim.repair import Repair
@@ -65,7 +66,10 @@ class Outcome(NamedTuple):
 class Experiment:
     """Builds the network and goes through the scenario."""
 
-    def __init__(self, scenario: Scenario, strategy: Callable[[], Strategy], seed: int) -> None:
+    def __init__(
+        self, scenario: Scenario, strategy: Callable[[], Strategy], seed: int, sybil: type[Machine] = Sybil
+    ) -> None:  # fmt: skip
+        """``sybil``: what those that are not honest do."""
         self._scenario = scenario
         self._rng = Random(f"{seed}/experiment")
         nodes = list(range(scenario.peers))
@@ -74,7 +78,13 @@ class Experiment:
         self._dead = nodes[sybils : sybils + round(scenario.dead * scenario.peers)]
         self._honest = sorted(nodes[sybils:])
         self.net = Network(
-            scenario.peers, model=scenario.model, core=scenario.core_config, strategy=strategy, seed=seed, sybils=nodes[:sybils]
+            scenario.peers,
+            model=scenario.model,
+            core=scenario.core_config,
+            strategy=strategy,
+            seed=seed,
+            sybils=nodes[:sybils],
+            sybil=sybil,
         )
         wanted = strategy().links_wanted(scenario.peers - 1)
         wiring = Wiring(scenario.links or wanted, scenario.near_ratio, scenario.near_samples)

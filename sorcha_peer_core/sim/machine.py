@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.strategy import Strategy
     from sorcha_peer_core.model.events import Event
     from sorcha_peer_core.model.ids import TxHash
+    from sorcha_peer_core.protocol.reputation import Deed, Standing
     from sorcha_peer_core.sim.network import Network
     from sorcha_peer_core.sim.parcel import Batch, Parcel
     from sorcha_peer_core.sim.pipe import Pipe
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 
 _LOGS_READ, _ROWS_AT_ONCE, _MOST_AWAITING, _LOOK_S = 3, 128, 4096, 0.02
 """As in the outbox of a node."""
+
+
+FORGED = b"not signed by its origin".ljust(64)
+"""The signature of what a liar made up."""
+_FLAW = "its signature is not its origin's"
 
 
 class Machine:
@@ -100,6 +107,17 @@ class Machine:
     def number_of(self, peer: Machine) -> int:
         """What this node's core calls another node; the same for as long as both exist."""
         return self._numbers.setdefault(peer.index, len(self._numbers))
+
+    def index_of(self, number: int) -> int:
+        """Which node its core calls by this number."""
+        return next(islice(self._numbers, number, None))
+
+    def regard(self, peer: int, standing: Standing) -> None:
+        """What the node thinks of a peer from now on."""
+        if self.running:
+            self._catch_up()
+            self.core.regard(peer, standing, self.now)
+            self._settle()
 
     # What happens to the node.
 
@@ -196,7 +214,7 @@ class Machine:
             if isinstance(question, bytes):
                 core.stored((question,), self.now)
             elif isinstance(question, Transaction):
-                core.verified(question, None, self.now)
+                core.verified(question, _FLAW if question.signature is FORGED else None, self.now)
             else:
                 core.loaded(self._net.ledger.answer(self, question), self.now)
         todo.clear()
@@ -305,7 +323,7 @@ class Machine:
         return START_MS + self.now * 1000
 
     def verify(self, transaction: Transaction) -> None:
-        """Every transaction here is genuine; finding that out may take time."""
+        """What no liar had in its hands is genuine; finding that out may take time."""
         costs = self._net.model.costs
         if not costs.verify_ms:
             self._todo.append(transaction)
@@ -349,7 +367,13 @@ class Machine:
         """Never here: nothing is pruned."""
 
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
-        """Never here: every transaction is genuine."""
+        """Nobody looks; ``noticed`` tells what counts."""
+
+    def noticed(self, peer: int, deed: Deed, count: float = 1.0) -> None:
+        """For whoever watches, if anybody does."""
+        watch = self._net.watch
+        if watch is not None:
+            watch.noticed(self, peer, deed, count)
 
     def emit(self, event: Event) -> None:
         """Nobody looks."""
@@ -383,23 +407,5 @@ class Machine:
     def _on_verified(self, at: float, transaction: Transaction, life: int) -> None:
         if self.running and life == self._life:
             self.now = max(self.now, at)
-            self.core.verified(transaction, None, self.now)
+            self.core.verified(transaction, _FLAW if transaction.signature is FORGED else None, self.now)
             self._settle()
-
-
-class Sybil(Machine):
-    """Takes part in everything, announces everything at once, and never delivers anything."""
-
-    __slots__ = ()
-
-    honest = False
-
-    def send(self, peer: int, message: m.Message, priority: Priority) -> None:
-        """Instead of a payload, its hash; instead of an answer, nothing."""
-        if isinstance(message, m.Push):
-            if priority is Priority.ANSWER:
-                return
-            header = message.transaction.header
-            message = m.Announce((m.Announced(header.payload_hash, header.payload_size),))
-        if not isinstance(message, m.Chunk):
-            super().send(peer, message, priority)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from sorcha_peer_core.sim.calendar import Calendar
 from sorcha_peer_core.sim.ledger import Ledger
-from sorcha_peer_core.sim.machine import Machine, Sybil
+from sorcha_peer_core.sim.liars import Sybil
+from sorcha_peer_core.sim.machine import Machine
 from sorcha_peer_core.sim.parcel import Packing
 from sorcha_peer_core.sim.pipe import Pipe, link
 from sorcha_peer_core.sim.places import STEPS, Places, normal_steps
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.protocol.config import CoreConfig
     from sorcha_peer_core.sim.profile import Model
+    from sorcha_peer_core.sim.watch import Watch
 
 _DAYS_PER_LATENCY = 20
 """Of the calendar: days short enough to be sorted quickly, long enough that there are few."""
@@ -41,7 +43,9 @@ class Network:
         strategy: Callable[[], Strategy],
         seed: int,
         sybils: Iterable[int] = (),
+        sybil: type[Machine] = Sybil,
     ) -> None:
+        """``sybil``: what those that are not honest do."""
         profile, costs = model.profile, model.costs
         self.model = model
         self.core_config = core
@@ -56,6 +60,8 @@ class Network:
         self.spreads = Spreads()
         self.on_link_lost: Callable[[int, int], None] = lambda one, other: None
         """Told when a running node has lost a link."""
+        self.watch: Watch | None = None
+        """Who is told what nodes do; set by it."""
         self._rng = Random(f"{seed}/network")
         self.core_rng = Random(f"{seed}/cores")
         """One for all cores: what happens is the same each time, so is who draws next."""
@@ -66,7 +72,7 @@ class Network:
         self.hop_s = profile.hop_ms / 1000
         self.send_s = costs.send_ms / 1000
         self.lossy = model.loss.ratio > 0.0
-        kinds = dict.fromkeys(sybils, Sybil)
+        kinds = dict.fromkeys(sybils, sybil)
         self.machines: Sequence[Machine] = [kinds.get(index, Machine)(self, index) for index in range(count)]
 
     # Links.

@@ -76,8 +76,10 @@ class Repair:
         self._net.link((pair,))
 
     def _is_wanted(self, pair: Pair) -> bool:
-        near = self._net.machines[pair[0]]
-        return near.running and len(near.pipes) < self._wiring.links and not self._net.linked(*pair)
+        net, near = self._net, self._net.machines[pair[0]]
+        if net.watch is not None and not net.watch.lets(*pair):
+            return False
+        return near.running and len(near.pipes) < self._wiring.links and not net.linked(*pair)
 
     def _is_open(self, one: int, other: int) -> bool:
         return self._sides[one] == self._sides[other] and self._net.machines[other].running

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Protocol
 
 from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.chunks import chunk_list, chunk_root
-from sorcha_peer_core.model.ids import TxHash, tx_hash_of
+from sorcha_peer_core.model.ids import PeerId, TxHash, tx_hash_of
 from sorcha_peer_core.model.transaction import Due, Header, Transaction
 from sorcha_peer_core.protocol.config import CoreConfig
 from sorcha_peer_core.protocol.core import Core
+from sorcha_peer_core.protocol.reputation import Reputation
 from sorcha_peer_core.testing.recording_host import created_among
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.strategy import Strategy
     from sorcha_peer_core.model.events import Event
     from sorcha_peer_core.protocol.host import Priority
+    from sorcha_peer_core.protocol.reputation import Deed
 
 GOOD = b"good signature"
 START_MS = 1_700_000_000_000.0
@@ -183,6 +185,8 @@ class Node:
         self.rejections: list[tuple[int, TxHash, str]] = []
         self.gaps: list[tuple[int, int]] = []
         self.events: list[Event] = []
+        self.reputation = Reputation()
+        """Of the others, by their numbers; it outlives what is not on disk, so that tests see all of it."""
         self._writes: list[Callable[[], TxHash | None]] = []
         self._filter = _Filter((), True)
 
@@ -277,6 +281,10 @@ class Node:
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """For tests to look at."""
         self.rejections.append((peer, tx_hash, reason))
+
+    def noticed(self, peer: int, deed: Deed, count: float = 1.0) -> None:
+        """For tests to look at: nothing follows from it."""
+        self.reputation.note(PeerId(str(peer)), deed, self._net.now, count)
 
     def emit(self, event: Event) -> None:
         """For tests to look at."""

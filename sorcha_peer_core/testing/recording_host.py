@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sorcha_peer_core.model.transaction import Transaction
     from sorcha_peer_core.protocol.core import Core
     from sorcha_peer_core.protocol.host import Priority
+    from sorcha_peer_core.protocol.reputation import Deed
 
 T = TypeVar("T")
 
@@ -76,6 +78,7 @@ class RecordingHost:
     def __init__(self) -> None:
         self.sent: list[Sent] = []
         self.unlinked: list[tuple[int, str]] = []
+        self.deeds: Counter[tuple[int, Deed]] = Counter()
         self.timers: list[SetTimer] = []
         self.verifying: list[Transaction] = []
         self.storing: list[Storing] = []
@@ -143,6 +146,10 @@ class RecordingHost:
     def rejected(self, peer: int, tx_hash: TxHash, reason: str) -> None:
         """Remember who sent what did not verify."""
         self.rejections.append(Rejected(peer, tx_hash, reason))
+
+    def noticed(self, peer: int, deed: Deed, count: float = 1.0) -> None:
+        """Count."""
+        self.deeds[peer, deed] += int(count)
 
     def emit(self, event: Event) -> None:
         """Remember an event."""

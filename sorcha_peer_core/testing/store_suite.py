@@ -17,9 +17,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import TYPE_CHECKING
 
+from sorcha_peer_core.model.ban import Ban
 from sorcha_peer_core.model.ids import PeerId, tx_hash_of
 from sorcha_peer_core.model.messages import Cursor
 from sorcha_peer_core.model.transaction import QueueTotals
+from sorcha_peer_core.testing.store_audit_suite import AuditSuite, BansSuite
 from sorcha_peer_core.testing.store_log_suite import ArrivalLogSuite
 from sorcha_peer_core.testing.store_opened import OpenedStore, assert_refused
 from sorcha_peer_core.testing.store_outbox_suite import EMPTY, OutboxSuite
@@ -44,9 +46,11 @@ class LifecycleSuite(OpenedStore):
         assert_refused(lambda: self.store.append(arrivals_of(b"a")))
         assert_refused(lambda: self.store.put(submissions_of(b"a"), NOW_MS))
         assert_refused(self.store.peers)
+        assert_refused(self.store.bans)
+        assert_refused(lambda: self.store.audit(None, 10))
 
 
-class StoreSuite(ArrivalLogSuite, PruningSuite, OutboxSuite, PeerTableSuite, LifecycleSuite):
+class StoreSuite(ArrivalLogSuite, PruningSuite, OutboxSuite, PeerTableSuite, BansSuite, AuditSuite, LifecycleSuite):
     """All that any store does."""
 
 
@@ -68,6 +72,9 @@ class PersistenceSuite(OpenedStore):
         self.store.save_peers([peer_row_of(1)])
         self.store.save_cursors({PeerId("a" * 40): Cursor(7, 10)})
         self.store.save_anchors([PeerId("b" * 40)])
+        ban = Ban(PeerId("c" * 40), "it floods us", "operator", 5, None)
+        self.store.save_ban(ban)
+        self.store.add_audit(5, "anna", "peer.ban", "c" * 40, "ok", 10)
         secret = self.store.peer_table_secret()
 
         with self.reopened() as store:
@@ -78,6 +85,8 @@ class PersistenceSuite(OpenedStore):
             assert [row.submission.payload for row in store.queued(0, 10, 1000)] == [b"waiting"]
             assert store.peers() == [peer_row_of(1)]
             assert store.cursors() == {PeerId("a" * 40): Cursor(7, 10)}
+            assert store.bans() == [ban]
+            assert [entry.action for entry in store.audit(None, 10)] == ["peer.ban"]
 
     def test_totals_are_right_after_reopening(self) -> None:
         self.store.append(arrivals_of(b"a", b"b"))
@@ -167,6 +176,15 @@ class FailureSuite(OpenedStore):
         assert [self.store.queue_row(tx_hash) for tx_hash in hashes] == before
         assert self.store.queue_totals() == QueueTotals(0, 1, 1, 1, 13)
         assert self.store.next_due_ms() == NOW_MS
+
+    def test_a_ban_that_could_not_be_committed_is_none(self) -> None:
+        ban = Ban(PeerId("a" * 40), "x" * 100_000, "operator", 5, None)
+
+        with self.failing_writes():
+            assert_refused(lambda: self.store.save_ban(ban))
+            assert_refused(lambda: self.store.add_audit(5, "anna", "peer.ban", "", "x" * 100_000, 10))
+
+        assert (self.store.bans(), self.store.audit(None, 10)) == ([], [])
 
     def test_reading_goes_on_while_writing_fails(self) -> None:
         self.store.append(arrivals_of(b"a"))

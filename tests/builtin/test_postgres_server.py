@@ -15,14 +15,15 @@ from postgres_parts import PASSWORD
 from sorcha_peer_core.builtin import plugin
 from sorcha_peer_core.config import Config, without_password
 from sorcha_peer_core.errors import ConfigError, StoreBroken, StoreError
-from sorcha_peer_core.model.ids import tx_hash_of
+from sorcha_peer_core.model.ban import Ban
+from sorcha_peer_core.model.ids import PeerId, tx_hash_of
 from sorcha_peer_core.model.transaction import QueueTotals
 from sorcha_peer_core.plugin_manager import PluginManager
 from sorcha_peer_core.testing.store_samples import NOW_MS, arrival_of, arrivals_of, peer_row_of, submissions_of
 
 psycopg2 = pytest.importorskip("psycopg2", reason="the driver psycopg2 is not installed")
 
-from sorcha_peer_core.builtin import postgres_server  # noqa: E402 (needs the driver)
+from sorcha_peer_core.builtin import postgres_schema, postgres_server  # noqa: E402 (needs the driver)
 from sorcha_peer_core.builtin.postgres_schema import SCHEMA_VERSION  # noqa: E402
 from sorcha_peer_core.builtin.postgres_server import PostgresServer  # noqa: E402
 from sorcha_peer_core.builtin.postgres_store import PostgresStore  # noqa: E402
@@ -167,6 +168,19 @@ def test_a_database_of_a_newer_version_is_refused_and_names_the_version(postgres
 
     with pytest.raises(StoreBroken, match=rf"was written by Sorcha Peer 7\.5\.0 with schema 99.*up to schema {SCHEMA_VERSION}"):
         opened(url)
+
+
+def test_a_database_from_before_the_audit_keeps_bans_and_an_audit_from_now_on(url, monkeypatch):
+    with monkeypatch.context() as changed:
+        changed.setattr(postgres_schema, "MIGRATIONS", postgres_schema.MIGRATIONS[:1])
+        with closing(opened(url)) as before:
+            before.append(arrivals_of(b"a"))
+
+    with closing(opened(url)) as store:
+        assert (store.totals(), store.bans(), store.audit(None, 10)) == ((1, 1), [], [])
+        store.save_ban(Ban(PeerId("a" * 40), "", "operator", 5, None))
+        store.add_audit(5, "anna", "peer.ban", "a" * 40, "ok", 10)
+        assert (len(store.bans()), len(store.audit(None, 10))) == (1, 1)
 
 
 def test_a_second_node_is_kept_off_the_database_until_the_first_is_gone(url):

@@ -12,6 +12,7 @@ import pytest
 from sorcha_peer_core.builtin import sqlite_file
 from sorcha_peer_core.builtin.sqlite_store import SqliteStore
 from sorcha_peer_core.errors import StoreBroken, StoreDamaged, StoreError
+from sorcha_peer_core.model.ban import Ban
 from sorcha_peer_core.model.ids import PeerId, tx_hash_of
 from sorcha_peer_core.testing.store_samples import NOW_MS, arrivals_of, submissions_of
 
@@ -77,6 +78,22 @@ def test_a_page_of_the_log_that_is_gone_costs_what_was_on_it_and_nothing_else(st
     assert "a part of the table transactions" in mended.unread
     assert queued(file) == set(QUEUED)
     assert store.anchors() == ANCHORS
+
+
+def test_bans_and_the_audit_are_taken_over_with_their_numbers(store, file):
+    ban = Ban(PeerId("c" * 40), "it floods us", "operator", 5, None)
+    store.save_ban(ban)
+    for number in range(12):
+        store.add_audit(number, "anna", "peer.ban", "c" * 40, "ok", 10)
+    before = store.audit(None, 100)
+    store.close()
+    overwrite(file, pages_of(file, "transactions")[10], 1)
+
+    store.mend()
+
+    assert (store.bans(), store.audit(None, 100)) == ([ban], before)
+    store.add_audit(99, "anna", "peer.unban", "c" * 40, "ok", 10)
+    assert store.audit(None, 1)[0].row_id == before[0].row_id + 1
 
 
 def test_a_page_of_the_outbox_that_is_gone_costs_what_was_on_it_and_nothing_else(store, file):

@@ -11,13 +11,16 @@ import pytest
 from sorcha_peer_core.builtin import sqlite_schema
 from sorcha_peer_core.builtin.sqlite_file import SqliteFile
 from sorcha_peer_core.builtin.sqlite_store import SqliteStore
-from sorcha_peer_core.model.ids import tx_hash_of
+from sorcha_peer_core.model.ban import Ban
+from sorcha_peer_core.model.ids import PeerId, tx_hash_of
 from sorcha_peer_core.model.transaction import QueueRow, QueueState, QueueTotals
 from sorcha_peer_core.testing.store_samples import NOW_MS, TTL_S, arrival_of, submissions_of, transaction_of
 from sorcha_peer_core.wire.codec import encode_header
 
 BEFORE_STATES = (1, 2, 3)
 """Versions of the schema whose outbox held what was to be released, and nothing else."""
+
+BEFORE_AUDIT = 4
 
 
 @pytest.fixture
@@ -102,6 +105,20 @@ def test_a_row_number_that_an_earlier_version_gave_is_not_given_again(version, f
 def test_a_migrated_file_has_the_tables_and_indexes_of_a_new_one(version, file, tmp_path, monkeypatch):
     write_with_schema(version, file, monkeypatch)
     opened(file).close()
+    opened(tmp_path / "new.db").close()
+
+    assert schema_of(file) == schema_of(tmp_path / "new.db")
+
+
+def test_a_file_from_before_the_audit_keeps_bans_and_an_audit_from_now_on(file, tmp_path, monkeypatch):
+    write_with_schema(BEFORE_AUDIT, file, monkeypatch)
+
+    with closing(opened(file)) as store:
+        assert (store.bans(), store.audit(None, 10)) == ([], [])
+        store.save_ban(Ban(PeerId("a" * 40), "", "operator", 5, None))
+        store.add_audit(5, "anna", "peer.ban", "a" * 40, "ok", 10)
+        assert (len(store.bans()), len(store.audit(None, 10))) == (1, 1)
+        assert store.totals() == (2, 2)
     opened(tmp_path / "new.db").close()
 
     assert schema_of(file) == schema_of(tmp_path / "new.db")

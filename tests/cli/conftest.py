@@ -93,6 +93,14 @@ PEER = {
         {"transport": "rest", "breaker": "closed", "last_error": "", "last_error_age_s": None},
     ],
 }
+BAN = {
+    "id": "cd" * 20,
+    "name": "south",
+    "reason": "it floods us",
+    "by": "operator",
+    "since": 1_700_000_000,
+    "until": None,
+}
 
 
 class FakeApi:
@@ -113,6 +121,25 @@ class FakeApi:
         self.deliveries: dict[str, list[dict[str, object]]] = {}
         """What is answered about a submission, one after the other; the last for ever. Others are delivered."""
         self.connected = 3
+        self.bans: list[dict[str, object]] = []
+        self.audit: list[dict[str, object]] = []
+        """Newest first."""
+        self.asked: list[tuple[str, object]] = []
+        """What was to be done with peers, with the body of each request."""
+        self.events: list[dict[str, object]] = []
+        self.settings: list[dict[str, object]] = []
+
+    def event(self, event_id: int, kind: str = "PeerLinked", sentence: str = "linked") -> None:
+        """One more."""
+        self.events.append(
+            {"id": event_id, "at_ms": 1_700_000_000_000.5, "kind": kind, "level": "info", "sentence": sentence, "fields": {}}
+        )
+
+    def events_page(self, after: int, limit: int, kinds: str) -> dict[str, object]:
+        found = [event for event in self.events if event["id"] > after and (not kinds or event["kind"] in kinds.split(","))]  # type: ignore[operator]
+        last = self.events[-1]["id"] if self.events else 0
+        next_after = found[limit - 1]["id"] if len(found) > limit else None
+        return {"events": found[:limit], "next_after": next_after, "oldest_id": 1, "last_id": last, "gap": False}
 
     def lines(self, after: int, limit: int) -> list[dict[str, object]]:
         found = [self._line(seq, payload) for seq, payload in enumerate(self.payloads, start=1)]
@@ -171,6 +198,23 @@ class FakeApi:
         found = {"state": "delivered"} if not told else told.pop(0) if len(told) > 1 else told[0]
         return {"hash": digits, "receipts": None, "receipts_needed": 2, "attempts": 1, "reason": "", **found}
 
+    def act_on_peer(self, request: str, body: bytes) -> tuple[int, dict[str, object]]:
+        """Do what is asked of a peer: ``METHOD /peers...``."""
+        asked = json.loads(body) if body else None
+        self.asked.append((request, asked))
+        peer_id = request.split("/")[2] if request.count("/") > 1 else ""
+        if request.endswith("/ping"):
+            return 200, {"rtt_ms": 1.5, "transport": "grpcstream"}
+        if request.startswith("POST") and request.endswith("/ban"):
+            until = None if asked["duration_s"] is None else 1_700_000_000 + int(asked["duration_s"])
+            return 200, {**BAN, "id": peer_id, "reason": asked["reason"], "until": until}
+        return 200, {"done": peer_id}
+
+    def audit_page(self, before: int, limit: int) -> dict[str, object]:
+        older = [entry for entry in self.audit if entry["id"] < before]  # type: ignore[operator]
+        found = older[:limit]
+        return {"audit": found, "next_before": found[-1]["id"] if len(found) == limit else None}
+
     def accept_batch(self, body: bytes) -> tuple[int, dict[str, object]]:
         accepted: list[object] = []
         known: list[object] = []
@@ -217,6 +261,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send_chunked([b"\n", body])
             else:
                 self._send(200, body)
+        elif path == "/events" and "follow" in query:
+            page = self.api.events_page(int(query["after"]), 1000, query.get("kind", ""))
+            messages = [f"id: {event['id']}\ndata: {json.dumps(event)}\n\n".encode() for event in page["events"]]  # type: ignore[attr-defined]
+            self._send_chunked([b": here\n\n", *messages])
         elif path.endswith("/trace"):
             digits = path.split("/")[2]
             found = self.api.traces.get(digits)
@@ -225,25 +273,34 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer_payload(path.rpartition("/")[2])
 
     def _state_of(self, path: str, query: dict[str, str]) -> dict[str, object] | None:
-        if path == "/status":
-            return {**STATUS, "peers": {**STATUS["peers"], "connected": self.api.connected}}  # type: ignore[dict-item]
-        if path == "/peers":
-            return {"peers": self.api.peers}
         if path in ("/queue", "/dead-letters"):
             return self.api.page(path[1:].replace("-", "_"), int(query["after"]), int(query["limit"]))
-        return None
+        if path == "/events" and "follow" not in query:
+            return self.api.events_page(int(query["after"]), int(query["limit"]), query.get("kind", ""))
+        if path == "/audit":
+            return self.api.audit_page(int(query.get("before", 1 << 62)), int(query["limit"]))
+        return {
+            "/status": {**STATUS, "peers": {**STATUS["peers"], "connected": self.api.connected}},  # type: ignore[dict-item]
+            "/peers": {"peers": self.api.peers},
+            "/config": {"settings": self.api.settings},
+            "/bans": {"bans": self.api.bans},
+        }.get(path)
 
     def do_POST(self) -> None:
         path, _ = self._begin()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if not self._is_allowed():
             return
-        if path.endswith("/retry"):
+        if path.startswith("/peers"):
+            self._answer(*self.api.act_on_peer(f"POST {path}", body))
+        elif path.endswith("/retry"):
             digits = path.split("/")[2]
             if digits == "retry":
                 self._answer(200, {"retried": self.api.settle([], "retry")})
             else:
                 self._answer(*self.api.settle_one(digits, "retry", "retried"))
+        elif path == "/login-links":
+            self._answer(201, {"url": f"{self.api.url}/admin/login?once=code", "good_for_s": 300})
         elif path == "/transactions/delivery":
             self._answer(200, {"deliveries": [self.api.delivery(digits) for digits in json.loads(body)["hashes"]]})
         else:
@@ -253,7 +310,9 @@ class _Handler(BaseHTTPRequestHandler):
         path, _ = self._begin()
         if not self._is_allowed():
             return
-        if path == "/dead-letters":
+        if path.startswith("/peers"):
+            self._answer(*self.api.act_on_peer(f"DELETE {path}", b""))
+        elif path == "/dead-letters":
             self._answer(200, {"dropped": self.api.settle([], None)})
         else:
             self._answer(*self.api.settle_one(path.split("/")[2], None, "dropped"))

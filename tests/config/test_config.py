@@ -172,3 +172,9 @@ def test_the_environment_changes_one_setting_of_a_plugin_and_leaves_the_others(t
 
 def test_the_settings_of_plugins_are_left_to_them(tmp_path: Path):
     assert from_toml(tmp_path, "[plugins.rest]\nanything = 1").plugins == {"rest": {"anything": 1}}
+
+
+@pytest.mark.parametrize("text", ["proxy.example", "192.0.2.7:80", "*", "10.0.0.0/8"])
+def test_a_trusted_proxy_is_one_address(text: str):
+    with pytest.raises(ConfigError, match=r"admin\.trusted_proxy is .*: it is one IP address, such as 127\.0\.0\.1"):
+        load_config(None, {}, {"admin": {"trusted_proxy": text}})

@@ -77,6 +77,7 @@ class Village:
         services: Any = (),
         rungs: Sequence[str] = ("memory",),
         host: str = HOST,
+        plugins: Mapping[str, object] | None = None,
         **sections: Any,
     ) -> Node:
         settings: dict[str, Any] = {
@@ -89,8 +90,8 @@ class Village:
         for section, keys in sections.items():
             settings.setdefault(section, {}).update(keys)
         plugin = InMemory(self._make_rungs(number, rungs, host), store, services)
-        plugins = PluginManager([("builtin", builtin_plugin), ("in memory", plugin)], discover=False)
-        node = Node(Config.model_validate(settings), plugins)
+        found = [("builtin", builtin_plugin), ("in memory", plugin), *(plugins or {}).items()]
+        node = Node(Config.model_validate(settings), PluginManager(found, discover=False))
         node.start()
         self._running.append(node)
         return node

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import get_args
 
+import gevent
 import pytest
 
 from sorcha_peer_core.model import events as e
 from sorcha_peer_core.model.ids import PeerId, TxHash
 from sorcha_peer_core.services.event_log import MOST_IN_WINDOW, WINDOW_S, EventLog
-from sorcha_peer_core.services.events import EventBus
+from sorcha_peer_core.services.events import KEPT, EventBus
 from sorcha_peer_core.testing.manual_clock import ManualClock
 
 ALICE = PeerId("ab" * 20)
@@ -64,6 +66,17 @@ ALL = [
         logging.WARNING,
         "gave up on submission 00000000: no peer takes it; sorcha-peer dead-letters shows what can be done",
     ),
+    (
+        e.PeerBanned(ALICE, "it floods us", "operator", None),
+        logging.INFO,
+        "peer abababab is banned until that is lifted: it floods us",
+    ),
+    (
+        e.PeerBanned(ALICE, "", "bad-signatures", 1_767_225_600),
+        logging.INFO,
+        "peer abababab is banned until 2026-01-01 00:00:00 UTC, by the rule bad-signatures",
+    ),
+    (e.PeerUnbanned(ALICE, "its time is over"), logging.INFO, "peer abababab is not banned any more: its time is over"),
     (e.QueueFull("9 wait"), logging.WARNING, "submissions are refused: 9 wait"),
     (e.StoreFailed("the disk is full"), logging.WARNING, "the store failed: the disk is full"),
     (e.StoreRecovered(12.3), logging.INFO, "the store can be written again, after 12 s"),
@@ -155,11 +168,73 @@ def test_a_sink_that_fails_does_not_keep_others_from_hearing(caplog):
     assert "an event sink failed on StateChanged" in caplog.text
 
 
-def test_events_are_counted_by_kind_and_the_last_ones_kept():
-    bus = EventBus()
+def test_events_are_counted_by_kind_and_the_latest_ones_kept_with_ids_without_gaps():
+    bus = EventBus(lambda: 1_700_000_000.0)
 
-    for number in range(600):
+    for number in range(KEPT + 100):
         bus.emit(e.Dropped(None, "full", number))
 
-    assert bus.counts == {"Dropped": 600}
-    assert [event.frames for event in bus.recent] == list(range(100, 600))
+    begin, first = 1_700_000_000_000, bus.after(0, 2)
+    assert bus.counts == {"Dropped": KEPT + 100}
+    assert (first.oldest_id, first.last_id) == (begin + 100, begin + KEPT + 99)
+    assert [(entry.event_id, entry.fields["frames"]) for entry in first.entries] == [(begin + 100, 100), (begin + 101, 101)]
+    assert [entry.event_id for entry in bus.after(begin + KEPT + 97, 10).entries] == [begin + KEPT + 98, begin + KEPT + 99]
+
+
+def test_before_the_first_event_the_oldest_is_the_next_to_come():
+    bus = EventBus(lambda: 1_700_000_000.0)
+
+    assert bus.after(0, 10) == ([], 1_700_000_000_000, 1_699_999_999_999)
+
+
+def test_a_later_process_begins_above_the_ids_of_the_earlier_one():
+    earlier = EventBus(lambda: 1_700_000_000.0)
+    for _ in range(900):
+        earlier.emit(e.ClockRight(0.0))
+
+    later = EventBus(lambda: 1_700_000_001.0)
+
+    assert later.after(0, 1).oldest_id - 1 > earlier.last_id
+
+
+def test_an_entry_says_what_the_log_says_and_has_its_fields_as_json():
+    bus = EventBus(lambda: 1_700_000_000.0)
+    bus.emit(e.TransactionRejected(HASH, ALICE, "why"))
+    bus.emit(e.AddressChanged(("a:1", "b:2"), "why"))
+
+    rejected, moved = bus.after(0, 10).entries
+
+    assert (rejected.kind, rejected.level, rejected.at_ms) == ("TransactionRejected", "warning", 1_700_000_000_000.0)
+    assert rejected.sentence == "rejected transaction 00000000 from peer abababab: why"
+    assert rejected.fields == {"tx_hash": "00" * 32, "peer_id": ALICE, "reason": "why"}
+    assert moved.fields == {"addresses": ["a:1", "b:2"], "cause": "why"}
+
+
+@pytest.mark.parametrize("event", [event for event, *_ in ALL], ids=lambda event: type(event).__name__)
+def test_every_event_can_be_told_as_json(event):
+    bus = EventBus()
+    bus.emit(event)
+
+    [entry] = bus.after(0, 1).entries
+
+    assert json.loads(json.dumps(entry.fields)) == entry.fields
+
+
+def test_whoever_waits_hears_of_the_next_event_and_of_the_end():
+    bus = EventBus()
+    waiting = [gevent.spawn(bus.wait, bus.last_id, 10.0) for _ in range(3)]
+    gevent.idle()
+
+    bus.emit(e.ClockRight(0.0))
+
+    assert [greenlet.get(timeout=5) for greenlet in waiting] == [True, True, True]
+    last = gevent.spawn(bus.wait, bus.last_id, 10.0)
+    gevent.idle()
+    bus.end()
+    assert last.get(timeout=5) is False
+
+
+def test_a_wait_ends_with_its_time():
+    bus = EventBus()
+
+    assert bus.wait(bus.last_id, 0.001) is False

@@ -48,7 +48,7 @@ class Desk:
 
     @property
     def failures(self):
-        return [event for event in self.events.recent if isinstance(event, ForeignFetchFailed)]
+        return [happened.event for happened in self.events.latest if isinstance(happened.event, ForeignFetchFailed)]
 
 
 @pytest.fixture

@@ -175,7 +175,7 @@ def hashes(arrivals) -> set[bytes]:
 
 
 def events_of(node, kind) -> list:
-    return [event for event in node._assembled.ground.events.recent if isinstance(event, kind)]
+    return [happened.event for happened in node._assembled.ground.events.latest if isinstance(happened.event, kind)]
 
 
 def compare(node) -> None:

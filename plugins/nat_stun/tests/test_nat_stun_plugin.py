@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +25,44 @@ def test_both_resolvers_are_offered_and_have_findings(name):
     assert resolver.name == name
     assert isinstance(resolver, AddressFindings)
     assert resolver.resolve() == []
+
+
+class SeenNode:
+    """What the metrics read of a node."""
+
+    def __init__(self, addresses, findings):
+        self.addresses = [SimpleNamespace(source=source) for source in addresses]
+        self.address_findings = findings
+
+    def status(self):
+        return self
+
+
+def test_what_was_found_out_is_measured_without_asking_anybody():
+    node = SeenNode(
+        ["stun", "interface", "stun"],
+        {
+            "stun": {"asked": "a:1, b:2", "nat_type": "full cone"},
+            "http": {"refused": "https://c (IPv4): it hung up"},
+            "manual": {},
+        },
+    )
+
+    [source] = plugin.peer_metrics(node)
+
+    assert [(metric.name, metric.value, dict(metric.labels)) for metric in source()] == [
+        ("addresses", 2, {"resolver": "stun"}),
+        ("failing", False, {"resolver": "stun"}),
+        ("addresses", 0, {"resolver": "http"}),
+        ("failing", True, {"resolver": "http"}),
+        ("nat_type", 1, {"nat_type": "full cone"}),
+    ]
+
+
+def test_resolvers_that_are_not_configured_are_not_measured():
+    [source] = plugin.peer_metrics(SeenNode([], {"manual": {}}))
+
+    assert list(source()) == []
 
 
 def test_loading_the_entry_point_brings_nothing_heavy_and_needs_no_patch():

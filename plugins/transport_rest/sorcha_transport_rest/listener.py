@@ -46,6 +46,11 @@ class Listener:
         """Begin to answer."""
         self._server.start()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether connections are taken; pywsgi closes a socket that cannot be accepted from any more."""
+        return bool(self._server.started)
+
     def stop(self, grace_s: float) -> None:
         """Take no new connections, let answers under way end, then close the rest; returns within about ``grace_s``."""
         self._server.stopping = True

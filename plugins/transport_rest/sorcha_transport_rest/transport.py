@@ -88,6 +88,12 @@ class RestTransport:
         log.info("REST listens on %s", endpoint.authority)
         return [endpoint]
 
+    def flaws(self) -> Sequence[str]:
+        """What is wrong with the port, in sentences; nothing before it is open and after a stop."""
+        if self._listener is None or self._listener.is_open:
+            return []
+        return ["REST takes no connections any more: its port was closed by an error; restart the node"]
+
     def dial(self, endpoint: Endpoint, events: LinkEvents, timeout_s: float) -> Link:
         """See Transport."""
         began_s = time.monotonic()

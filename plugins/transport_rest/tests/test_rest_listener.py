@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from random import Random
+from types import SimpleNamespace
 
 import gevent
 import pytest
@@ -17,7 +18,7 @@ from sorcha_peer_core.errors import StartError
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.testing.transport_suite import PATIENCE_S, RecordedEvents
 from sorcha_peer_core.wire.peer_communication_pb2 import MessageAck
-from sorcha_transport_rest import addresses, answers, connection, transport
+from sorcha_transport_rest import addresses, answers, connection, plugin, transport
 from sorcha_transport_rest.calls import MESSAGES_PATH, PROTOBUF, TOKEN_HEADER, token_text
 from sorcha_transport_rest.transport import RestTransport
 
@@ -43,6 +44,34 @@ def raw(endpoint):
 
 def is_served(endpoint: Endpoint) -> bool:
     return requests.get(f"http://{endpoint.authority}/api/v1/peers/ping", timeout=PATIENCE_S).status_code == 200
+
+
+def test_a_port_that_was_closed_by_an_error_is_a_reason_not_to_be_ready(tmp_path):
+    [offer] = plugin.peer_transports()
+    [healthy] = plugin.peer_health(SimpleNamespace(data_dir=tmp_path))
+    rest = offer.build(rest_context(peer_api=KnownPeers(), data_dir=tmp_path))
+    assert list(healthy()) == []
+    rest.listen(RecordedEvents())
+    assert list(healthy()) == []
+
+    # As pywsgi does when its socket cannot be accepted from any more.
+    rest._listener._server.close()
+
+    assert list(healthy()) == ["REST takes no connections any more: its port was closed by an error; restart the node"]
+    rest.stop(1.0)
+    assert list(healthy()) == []
+
+
+def test_another_node_in_the_process_says_nothing_of_this_port(tmp_path):
+    [offer] = plugin.peer_transports()
+    rest = offer.build(rest_context(peer_api=KnownPeers(), data_dir=tmp_path / "one"))
+    rest.listen(RecordedEvents())
+    rest._listener._server.close()
+
+    [healthy] = plugin.peer_health(SimpleNamespace(data_dir=tmp_path / "two"))
+
+    assert list(healthy()) == []
+    rest.stop(1.0)
 
 
 def test_a_connection_is_kept_for_further_requests(raw):

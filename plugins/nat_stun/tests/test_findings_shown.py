@@ -1,0 +1,48 @@
+"""What the pages of a node show of the findings."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from sorcha_nat_stun import plugin
+from sorcha_peer_core.interfaces.service import AddressView
+
+
+def node(findings, addresses=(), resolvers=("manual", "stun")):
+    """As much of a node as is asked."""
+    status = SimpleNamespace(address_findings=findings, addresses=addresses)
+    return SimpleNamespace(status=lambda: status, settings=lambda section: {"resolvers": resolvers})
+
+
+def test_the_overview_shows_what_each_resolver_found_in_words():
+    findings = {"manual": {}, "stun": {"asked": "stun.example:3478", "nat_type": "Full Cone NAT", "new": "thing"}, "http": {}}
+
+    [panel] = plugin.peer_admin_panels(node=node(findings))
+
+    assert panel.title == "Public address, by STUN"
+    assert panel.facts == [("NAT", "Full Cone NAT"), ("Asked", "stun.example:3478"), ("new", "thing")]
+
+
+def test_without_findings_there_is_no_box():
+    assert plugin.peer_admin_panels(node=node({})) == []
+
+
+def test_the_page_has_the_addresses_that_the_resolvers_found_and_no_other():
+    found = [
+        AddressView("grpc://192.0.2.7:5001", "stun", "not reached", 8.5, False, "no answer"),
+        AddressView("grpc://10.0.0.7:5001", "interface", "reached", 8.5, True),
+    ]
+
+    [page] = plugin.peer_admin_pages(node=node({"stun": {"ipv4": "192.0.2.7"}}, found))
+    box, addresses, meaning = page.build()
+
+    assert (page.name, box.facts) == ("nat", [("IPv4", "192.0.2.7")])
+    assert addresses.rows == [("grpc://192.0.2.7:5001", "stun", "not reached", "no answer")]
+    assert "symmetric" in meaning.text
+
+
+@pytest.mark.parametrize("resolvers", [(), ("manual", "interface")])
+def test_where_neither_resolver_is_asked_there_is_no_page(resolvers):
+    assert plugin.peer_admin_pages(node=node({}, resolvers=resolvers)) == []
