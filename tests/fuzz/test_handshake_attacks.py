@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from message_strategies import KINDS, messages
@@ -40,6 +41,10 @@ class Stage:
         self.victim = Handshake(SIDES[VICTIM.peer_id], outbound, BINDING)
         self.heard: list[Hello | Proof] = [self.victim.first()] if outbound else []
         self.refused = False
+        self.alice = Handshake(SIDES[ALICE.peer_id], not outbound, ELSEWHERE)
+        """On the far end of a link of Mallory's own."""
+        self._of_alice: list[Hello | Proof] = [] if outbound else [self.alice.first()]
+        self._passed_on = 0
 
     @property
     def nonce(self) -> bytes:
@@ -65,6 +70,20 @@ class Stage:
         own, other = (claimed, nonce), (VICTIM.peer_id, self.nonce)
         dialler, listener = (other, own) if self.outbound else (own, other)
         return proof_text(role, dialler[0], listener[0], dialler[1], listener[1], BINDING)
+
+    def relay(self) -> None:
+        """Mallory in the middle: what the victim said goes to Alice, and what she says to the victim."""
+        for said in self.heard[self._passed_on :]:
+            self._passed_on += 1
+            try:
+                answer = self.alice.receive(said)
+            except RemoteProtocolError:
+                break
+            if answer is not None:
+                self._of_alice.append(answer)
+        for said in self._of_alice:
+            self.say(said)
+        self._of_alice = []
 
     def say(self, message) -> None:
         """Over the wire, as it would come. Nothing but the documented error is raised."""
@@ -114,13 +133,16 @@ PROOFS = st.sampled_from(
 STEPS = st.one_of(
     st.tuples(st.just("hello"), st.sampled_from(sorted(RECORDS)), NONCES, PROOFS, st.sampled_from(Purpose)),
     st.tuples(st.just("proof"), PROOFS),
+    st.just(("relay",)),
     st.tuples(st.just("other"), st.one_of(map(messages, KINDS))),
 )
 
 
 def _play(stage: Stage, step: tuple) -> None:
     nonce = b"n" * 32
-    if step[0] == "other":
+    if step[0] == "relay":
+        stage.relay()
+    elif step[0] == "other":
         stage.say(step[1])
     elif step[0] == "proof":
         stage.say(Proof(stage.proof(step[1], nonce)))
@@ -142,6 +164,17 @@ def test_nobody_is_taken_for_somebody_whose_key_is_not_there(outbound, steps):
     if stage.victim.done:
         assert stage.victim.remote is not None
         assert stage.victim.remote.record.peer_id == MALLORY.peer_id
+
+
+@pytest.mark.parametrize("outbound", [True, False])
+def test_whoever_passes_on_every_word_between_two_links_is_found_out_by_both(outbound):
+    stage = Stage(outbound)
+
+    stage.relay()
+    stage.relay()
+
+    assert not stage.victim.done
+    assert not stage.alice.done
 
 
 def test_mallory_is_taken_for_mallory():
