@@ -26,6 +26,7 @@ from sorcha_peer_core.interfaces.service import (
     PingView,
     PluginAnswer,
     Sample,
+    ScoreTerm,
     SettingView,
     SubmitResult,
     TraceView,
@@ -58,6 +59,7 @@ LINKED = PeerView(
     direction="outbound", latency_ms=1.25, last_seen_at=1_700_000_009, failures=0, is_bootstrap=True,
     software="sorcha-peer/0.1.0", queued_bytes=17, link_age_s=90.5,
     rungs=(RungView("grpcstream", "closed", "", None), RungView("rest", "half-open", "nobody listens there", 301.2)),
+    score=-9.6, score_terms=(ScoreTerm("first deliveries", 2.0, 0.4), ScoreTerm("forged", 1.0, -10.0)),
 )  # fmt: skip
 
 

@@ -53,6 +53,10 @@ def test_peers_are_listed_with_their_links(client):
             {"transport": "grpcstream", "breaker": "closed", "last_error": "", "last_error_age_s": None},
             {"transport": "rest", "breaker": "half-open", "last_error": "nobody listens there", "last_error_age_s": 301.2},
         ],
+        "score": -9.6,
+        "score_terms": [
+            {"name": "first deliveries", "amount": 2.0, "points": 0.4}, {"name": "forged", "amount": 1.0, "points": -10.0},
+        ],
     }  # fmt: skip
     assert (known["status"], known["latency_ms"], known["link_age_s"]) == ("known", None, None)
 

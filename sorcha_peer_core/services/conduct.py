@@ -134,7 +134,11 @@ class Conduct:
             if self._acts_against(peer_id):
                 self.on_part(peer_id, self._reason(peer_id), until - now)
             return
-        for_s = UNDIALLED_S if standing is Standing.UNLINKED else self._reputation.sentence(peer_id, now)
+        for_s = UNDIALLED_S
+        if standing >= Standing.DISCOURAGED:
+            # What was discouraged a moment ago and is banned now did not have its chance to learn.
+            goes_on = now < until and before is Standing.DISCOURAGED
+            for_s = until - now if goes_on else self._reputation.sentence(peer_id, now)
         if len(self._sentenced) >= _MOST_SENTENCED:
             del self._sentenced[next(iter(self._sentenced))]
         self._sentenced[peer_id] = standing, now + for_s

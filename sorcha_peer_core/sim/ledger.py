@@ -73,6 +73,10 @@ class Ledger:
             self._roots[len(payload)] = chunk_root(chunk_list(payload, chunk_bytes))
         return self._roots[len(payload)]
 
+    def get(self, tx_hash: TxHash) -> Transaction:
+        """The one with this hash."""
+        return self._made[tx_hash][0]
+
     def size_of(self, tx_hash: TxHash) -> int:
         """Of its payload."""
         return self._made[tx_hash][0].header.payload_size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sorcha_peer_core.model import messages as m
+from sorcha_peer_core.model.transaction import Transaction
 from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.sim.machine import FORGED, Machine
 
@@ -26,7 +27,7 @@ class Sybil(Machine):
 
 
 class Forger(Machine):
-    """Takes part in everything, and pushes every transaction with a signature that is not its origin's."""
+    """Pushes every transaction with a signature that is not its origin's, also where a hash is wanted."""
 
     __slots__ = ()
 
@@ -35,8 +36,16 @@ class Forger(Machine):
     def send(self, peer: int, message: m.Message, priority: Priority) -> None:
         """What was signed, with another signature."""
         if isinstance(message, m.Push):
-            message = message._replace(transaction=message.transaction._replace(signature=FORGED))
-        super().send(peer, message, priority)
+            super().send(peer, _forged(message.transaction), priority)
+        elif isinstance(message, m.Announce):
+            for item in message.items:
+                super().send(peer, _forged(self._net.ledger.get(item.hash)), Priority.RELAY)
+        else:
+            super().send(peer, message, priority)
+
+
+def _forged(transaction: Transaction) -> m.Push:
+    return m.Push(transaction._replace(signature=FORGED), 1)
 
 
 class Garbler(Machine):

@@ -194,3 +194,52 @@ def test_whatever_happens_nobody_who_is_banned_is_counted_or_dialled(steps):
         for member in members:
             is_ready = any(members.turns.is_ready(member.peer_id, hope) for hope in Hope)
             assert not (members.is_banned(member.peer_id) and (member.live or member.lost or is_ready))
+
+
+def test_a_peer_that_is_avoided_is_not_dialled_for_so_long_whatever_happens_and_then_it_is():
+    machine = known_machine(OTHER)
+    machine.link(BANNED)
+    machine.discovery.avoid(peer_id(BANNED), 600.0, machine.now)
+    machine.unlink(BANNED)
+
+    machine.discovery.hurry(machine.now)
+    machine.pass_time(590.0)
+    assert peer_id(BANNED) not in machine.notes.dialled
+
+    machine.pass_time(400.0)
+    assert peer_id(BANNED) in machine.notes.dialled
+
+
+def test_a_peer_that_is_avoided_is_not_told_to_others():
+    machine = Machine()
+    machine.link(1, 2, BANNED)
+    machine.discovery.avoid(peer_id(BANNED), 600.0, machine.now)
+    machine.pass_time(100.0)
+
+    machine.hear(2, PeersRequest(50))
+
+    assert peer_id(BANNED) not in {record.peer_id for record in machine.notes.told_to(peer_id(2))}
+
+
+def test_a_lifted_ban_ends_avoidance_too():
+    machine = Machine()
+    machine.link(BANNED)
+    machine.discovery.avoid(peer_id(BANNED), 6000.0, machine.now)
+    machine.discovery.ban([peer_id(BANNED)])
+    machine.unlink(BANNED)
+
+    machine.discovery.unban(peer_id(BANNED), machine.now)
+    machine.pass_time(5.0)
+
+    assert peer_id(BANNED) in machine.notes.dialled
+
+
+def test_news_that_nobody_asked_for_are_taken_up_to_a_quota():
+    machine = Machine(max_peers=5000)
+    machine.link(1)
+    machine.pass_time(60.0)
+    numbers = range(0x20_000, 0x20_000 + 1200)
+
+    machine.hear(1, Peers(tuple(living(number) for number in numbers)))
+
+    assert machine.discovery.checking.refused["beyond the quota"] == 200

@@ -368,3 +368,52 @@ def test_while_it_is_being_verified_nobody_is_asked(fetching: Fetching):
     fetching.fetcher.link_down(ANN)
 
     assert fetching.asked() == []
+
+
+def test_what_a_doubtful_peer_announced_is_asked_of_whoever_else_announces_it(fetching: Fetching):
+    fetching.fetcher.doubtful.add(ANN)
+    fetching.announce(ANN, H[0])
+    assert fetching.asked() == []
+
+    fetching.announce(BOB, H[0])
+
+    assert fetching.asked() == [(BOB, (H[0],))]
+
+
+def test_what_only_a_doubtful_peer_has_is_asked_of_it_after_a_while(fetching: Fetching):
+    fetching.fetcher.doubtful.add(ANN)
+    fetching.announce(ANN, H[0])
+
+    fetching.late()
+
+    assert fetching.asked() == [(ANN, (H[0],))]
+
+
+def test_a_doubtful_peer_is_asked_again_only_when_others_were(fetching: Fetching):
+    fetching.fetcher.doubtful.add(ANN)
+    fetching.announce(BOB, H[0])
+    fetching.announce(ANN, H[0])
+    fetching.announce(CAT, H[0])
+    assert fetching.asked() == [(BOB, (H[0],))]
+
+    fetching.late()
+
+    assert fetching.asked() == [(CAT, (H[0],))]
+
+
+def test_every_question_is_told_with_whom_it_goes_to(host: RecordingHost):
+    told: list[tuple[int, tuple[bytes, ...]]] = []
+    fetcher = Fetcher(
+        CoreConfig(),
+        host,
+        Random(1),
+        pull_wait_s=lambda size: 0.0,
+        rtt_s=lambda peer: None,
+        gave_up=lambda tx_hash: None,
+        asked=lambda peer, hashes: told.append((peer, tuple(hashes))),
+    )
+    fetcher.link_up(ANN)
+
+    fetcher.announced(ANN, [Announced(tx_hash, SMALL) for tx_hash in H[:70]], 1.0, at_once=True)
+
+    assert told == [(ANN, tuple(H[:64])), (ANN, tuple(H[64:70]))]

@@ -242,3 +242,34 @@ def test_scores_of_a_peer_that_is_gone_are_nobodys(mesh: Mesh):
     mesh.links.duplicate(BOB, tx_hash_of(b"1"), 0.01, 0.0)
 
     assert ANN not in [peer for peer, _ in mesh.host.take_sent()]
+
+
+def test_a_shunned_link_carries_no_payloads_either_way_until_it_is_one_like_all_others(host: RecordingHost):
+    mesh = Mesh(host, wanted=3)
+    mesh.links.shun(ANN, True, LATER)
+    assert mesh.host.take_sent() == [(ANN, Prune())]
+    mesh.links.on_graft(ANN)
+    mesh.links.announced(ANN, 0.05, 2 * LATER)
+    assert mesh.host.take_sent() == [(ANN, Prune(refused=True))]
+    assert (mesh.links.gives(ANN), mesh.links.takers((ANN, BOB))) == (False, [BOB])
+
+    mesh.links.shun(ANN, False, LATER)
+    mesh.links.on_graft(ANN)
+    assert mesh.links.takers((ANN, BOB)) == [ANN, BOB]
+
+
+def test_where_everybody_pushes_to_everybody_a_link_that_is_shunned_no_more_does_so_again(host: RecordingHost):
+    mesh = Mesh(host, wanted=0)
+    mesh.links.shun(ANN, True, LATER)
+    assert mesh.links.takers((ANN, BOB)) == [BOB]
+
+    mesh.links.shun(ANN, False, LATER)
+
+    assert mesh.links.takers((ANN, BOB)) == [ANN, BOB]
+    assert [message for _, message in host.take_sent()] == [Prune(), Graft()]
+
+
+def test_to_shun_somebody_who_is_not_linked_does_nothing(mesh: Mesh):
+    mesh.links.shun(99, True, LATER)
+
+    assert mesh.host.take_sent() == []

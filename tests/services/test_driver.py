@@ -13,6 +13,7 @@ from sorcha_peer_core.model import messages as m
 from sorcha_peer_core.model.events import Dropped, TransactionRejected
 from sorcha_peer_core.model.transaction import Due
 from sorcha_peer_core.protocol.host import Priority
+from sorcha_peer_core.protocol.reputation import Deed
 from sorcha_peer_core.protocol.sendqueue import SendQueue
 from sorcha_peer_core.services import backlog
 from sorcha_peer_core.services import driver as module
@@ -413,6 +414,21 @@ def test_a_rejection_names_the_sender_while_it_is_linked(world):
 
     told = [event for event in world.events if isinstance(event, TransactionRejected)]
     assert told == [TransactionRejected(tx_hash, alice.peer_id, "why"), TransactionRejected(tx_hash, None, "why")]
+
+
+def test_what_a_peer_did_is_told_with_its_name_also_right_after_it_left(world):
+    alice = Outlet(1)
+    link(world, alice)
+    told = []
+    world.driver.on_deed = lambda *what: told.append(what)
+
+    world.driver.post(world.driver.noticed, 1, Deed.FIRST)
+    world.driver.link_down(1)
+    world.driver.post(world.driver.noticed, 1, Deed.FORGED)
+    world.driver.post(world.driver.noticed, 9, Deed.FORGED)
+    let_others_run()
+
+    assert told == [(alice.peer_id, Deed.FIRST, 1.0), (alice.peer_id, Deed.FORGED, 1.0)]
 
 
 def test_other_greenlets_get_a_turn_while_much_is_to_be_done(world):

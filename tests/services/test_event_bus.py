@@ -76,6 +76,16 @@ ALL = [
         logging.INFO,
         "peer abababab is banned until 2026-01-01 00:00:00 UTC, by the rule bad-signatures",
     ),
+    (
+        e.PeerJudged(ALICE, "banned", -89.6, ("first deliveries 2.0 (+0.4)", "forged 3.0 (-90.0)"), 3600, True),
+        logging.WARNING,
+        "peer abababab is banned for 3600 s, score -90: first deliveries 2.0 (+0.4), forged 3.0 (-90.0)",
+    ),
+    (
+        e.PeerJudged(ALICE, "disconnected", -25.0, ("broken rules 1.0 (-25.0)",), 600, False),
+        logging.WARNING,
+        "peer abababab would be disconnected for 600 s, score -25: broken rules 1.0 (-25.0)",
+    ),
     (e.PeerUnbanned(ALICE, "its time is over"), logging.INFO, "peer abababab is not banned any more: its time is over"),
     (e.QueueFull("9 wait"), logging.WARNING, "submissions are refused: 9 wait"),
     (e.StoreFailed("the disk is full"), logging.WARNING, "the store failed: the disk is full"),
