@@ -1,4 +1,4 @@
-"""What the filter promises under attack: a mistake costs a question to the store and no transaction, and none is made to order."""
+"""The filter under attack: a mistake costs a question to the store and no transaction, and none is made to order."""
 
 from __future__ import annotations
 
