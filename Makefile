@@ -20,7 +20,7 @@ EXAMPLES := sorcha_peer_core/model sorcha_peer_core/protocol sorcha_peer_core/si
 STORED := $(wildcard tests/integration/test_nothing_lost*.py tests/integration/test_damage.py tests/integration/test_postgres.py)
 ASKED := $(wildcard tests/integration/test_admin_security.py tests/integration/test_api_document.py tests/integration/test_curl_lines.py)
 LINKED := $(filter-out $(STORED) $(ASKED),$(wildcard tests/integration/test_*.py))
-PATCHED := tests/services $(wildcard plugins/*/tests examples/*/tests) admin/tests $(STORED) $(ASKED)
+PATCHED := tests/services tests/fuzz $(wildcard plugins/*/tests examples/*/tests) admin/tests $(STORED) $(ASKED)
 PYTEST := $(BIN)/python -m pytest --timeout=120 --timeout-method=signal
 OTHERS_LOG := $(VENV)/others.log
 

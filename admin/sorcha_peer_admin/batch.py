@@ -18,6 +18,9 @@ MAX_BATCH_BYTES = 64 * 1024 * 1024
 GROUP_ITEMS = 1000
 GROUP_BYTES = 8 * 1024 * 1024
 """What goes to the node in one commit. Bounds the memory of a request, and how long others wait for the store."""
+MOST_LINE_PARTS = 1024
+"""Objects, lists and what is in them: 20 bytes of memory for each byte of a line if they are empty. A line has three fields."""
+_JSON_MARKS = (b"{", b"[", b",")
 _FIELDS = frozenset({"payload_b64", "content_type", "register_id"})
 
 
@@ -84,6 +87,8 @@ class Batch:
 
 def submission_of_line(line: bytes, max_bytes: int) -> Submission:
     """Read one line of a batch; raises ValueError or a SubmissionRefused with the reason."""
+    if sum(map(line.count, _JSON_MARKS)) > MOST_LINE_PARTS:
+        raise ValueError(f"the line has more than {MOST_LINE_PARTS} parts")
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):

@@ -131,7 +131,8 @@ def test_blank_lines_are_skipped_but_counted(client):
 @pytest.mark.parametrize(("bad", "code", "says"), [
     (b"{", "invalid_line", "not JSON"),
     (b"\xff\xfe{", "invalid_line", "not JSON"),
-    (b"[" * 100_000, "invalid_line", "not JSON"),
+    (b"[" * 1000, "invalid_line", "not JSON"),
+    (b"[" * 100_000, "invalid_line", "more than 1024 parts"),
     (b"[]", "invalid_line", "object"),
     (b"{}", "invalid_line", "payload_b64 is missing"),
     (b'{"payload_b64": 7}', "invalid_line", "payload_b64 is not text"),

@@ -19,6 +19,8 @@ _CONNECT_TIMEOUT_S = 5.0
 _CHUNK_BYTES = 64 * 1024
 _MAX_ERROR_BYTES = 16 * 1024 * 1024
 """A batch that was refused half-way names in its error all that was accepted."""
+_MAX_LINE_BYTES = 1024 * 1024
+"""A line of the log has hundreds."""
 
 Json = dict[str, Any]
 
@@ -91,6 +93,8 @@ class Connection:
         pending = b""
         for piece in self.pieces(response):
             *whole, pending = (pending + piece).split(b"\n")
+            if len(pending) > _MAX_LINE_BYTES:
+                raise NodeUnreachable(f"what answers at {self._url} is no management API: a line of it does not end")
             for line in whole:
                 if line:
                     yield _object_of(line, self._url)
@@ -115,7 +119,7 @@ class Connection:
             answer = json.loads(body)
             problem = answer["error"]
             return Refused(str(problem["message"]), str(problem["code"]), response.status_code, answer)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, RecursionError, KeyError, TypeError):
             return NodeUnreachable(f"what answers at {self._url} is no management API (HTTP {response.status_code})")
 
 
@@ -134,7 +138,7 @@ def _new_session(token: str) -> Session:
 def _object_of(text: bytes, url: str) -> Json:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise NodeUnreachable(f"what answers at {url} is no management API: it sent something that is no JSON object")

@@ -11,6 +11,7 @@ from sorcha_peer_core.model.ids import PeerId, parse_peer_id
 _DEFAULT_SCHEME = "grpc"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,31}")
 _MAX_PORT = 65535
+_MAX_PORT_DIGITS = 5
 
 
 class Endpoint(NamedTuple):
@@ -43,7 +44,7 @@ def parse_host_port(text: str) -> tuple[str, int]:
     ('::', 5001)
     """
     host, colon, port = text.strip().rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
+    if not colon or not port.isascii() or not port.isdigit() or len(port) > _MAX_PORT_DIGITS or int(port) > _MAX_PORT:
         raise ValueError(f"{text!r} is not HOST:PORT with a port from 0 to {_MAX_PORT}")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -76,7 +77,7 @@ def parse_endpoint(text: str) -> Endpoint:
         scheme, rest = _DEFAULT_SCHEME, scheme
     if not is_scheme(scheme):
         raise ValueError(
-            f"{text!r} starts with {scheme}://; a scheme is a small letter, then small letters, digits, '+', '.' or '-'"
+            f"{text!r} starts with {scheme!r} and '://'; a scheme is a small letter, then small letters, digits, '+', '.' or '-'"
         )
     host, port = parse_host_port(rest)
     if port == 0:

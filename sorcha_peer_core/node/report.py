@@ -166,6 +166,7 @@ class Report:
             "store_operations_put_aside": self._parts.storage.put_aside,
             "digests_refused": core.reconciling.refused,
             "transactions_rejected": core.counters.rejected,
+            "left_to_sync": core.counters.left_to_sync,
             "banned_refused": self._parts.bans.refused,
             "chunks_refused": core.swarms.refused,
             **{f"compression_{name}": number for name, number in asdict(self._parts.links.compression).items()},

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from sorcha_peer_core.protocol.mesh_links import MeshLinks
     from sorcha_peer_core.protocol.owed import Owed
 
+_MOST_ASKED = 65_536
+"""Hashes that the store is asked about at a time; what peers speak of beyond that is left to sync."""
+_MOST_HELD_BYTES = 16 * 1024 * 1024
+"""Of payloads that wait for the store's answer: nothing has verified them, so nothing else bounds them."""
+
 
 class Arriving:
     """Pushes, and what came together from chunks. What may be in the store waits for the store's answer.
@@ -53,6 +58,7 @@ class Arriving:
         self._deeds = deeds
         self._asking_store: dict[TxHash, list[tuple[int, m.Announced | m.Push]]] = {}
         """Who came with what while the answer was not here."""
+        self._held_bytes = 0
 
     def push(self, peer: int, push: m.Push, now: float) -> None:
         """A copy, unasked or wanted."""
@@ -88,10 +94,20 @@ class Arriving:
 
     def ask_store(self, peer: int, tx_hash: TxHash, what: m.Announced | m.Push) -> None:
         """Find out whether it is in the store, once for all who come with it until the answer is here."""
-        asking = self._asking_store.setdefault(tx_hash, [])
-        asking.append((peer, what))
-        if len(asking) == 1:
+        asking = self._asking_store.get(tx_hash)
+        size = _payload_bytes(what)
+        if (asking is None and len(self._asking_store) >= _MOST_ASKED) or self._held_bytes + size > _MOST_HELD_BYTES:
+            self._counters.left_to_sync += 1
+            return
+        if asking is None:
+            self._asking_store[tx_hash] = [(peer, what)]
             self._host.load(m.LoadKnown((tx_hash,)))
+        elif any(other == peer and type(said) is type(what) for other, said in asking):
+            self._repeated(what)
+            return
+        else:
+            asking.append((peer, what))
+        self._held_bytes += size
 
     def known(self, answer: m.KnownHashes, now: float) -> None:
         """The store's answer."""
@@ -100,10 +116,16 @@ class Arriving:
             if tx_hash in answer.known:
                 self._found(tx_hash)
             for peer, what in asking:
+                self._held_bytes -= _payload_bytes(what)
                 if tx_hash not in answer.known:
                     self._unknown(peer, tx_hash, what, now)
                 elif isinstance(what, m.Push):
                     self._count_duplicate(peer, what, now)
+
+    def _repeated(self, what: m.Announced | m.Push) -> None:
+        """The same peer said so before, and the answer is not here yet."""
+        if isinstance(what, m.Push):
+            self._counters.duplicates += 1
 
     def _unknown(self, peer: int, tx_hash: TxHash, what: m.Announced | m.Push, now: float) -> None:
         """The store does not have it; it may have come while the store was asked."""
@@ -135,3 +157,7 @@ class Arriving:
         trace = Trace(peer, push, now)
         self._here.verify(tx_hash, trace)
         return trace
+
+
+def _payload_bytes(what: m.Announced | m.Push) -> int:
+    return len(what.transaction.payload) if isinstance(what, m.Push) else 0

@@ -14,6 +14,8 @@ class Counters:
     duplicates: int = 0
     """Of those, how many were here or on their way."""
     rejected: int = 0
+    left_to_sync: int = 0
+    """Hashes and payloads that came while the store was asked about too many others."""
     unverified: int = 0
     """Pushes that were dropped unread: too much of what their sender sent lately was invalid."""
     synced: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import TYPE_CHECKING
@@ -89,7 +90,7 @@ class Flush:
         self._without_since: float | None = None
         """Since when nobody takes anything, while somebody is asked."""
         self._alone_until = -inf
-        self._single: dict[TxHash, int] = {}
+        self._single: OrderedDict[TxHash, int] = OrderedDict()
         """Pushed to one peer, with their sizes, until it has given its receipt."""
         self._to_ask: dict[int, list[Announced]] = {}
         """Peers that are to be asked for further receipts."""
@@ -141,7 +142,7 @@ class Flush:
         credit.left_bytes -= size
         self._single[tx_hash] = size
         if len(self._single) > _MOST_SINGLE:
-            del self._single[next(iter(self._single))]
+            self._single.popitem(last=False)
         return peer
 
     def receipted(self, peer: int, hashes: Iterable[TxHash]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,8 @@ class Owed:
         self._seen = seen
         self._recent = recent
         self._max_transaction_bytes = max_transaction_bytes
-        self._owed: dict[TxHash, list[int]] = {}
+        # A plain dict looks for its first entry behind all that were taken from its front.
+        self._owed: OrderedDict[TxHash, list[int]] = OrderedDict()
         self._due: dict[int, list[TxHash]] = {}
         """Committed, and the peers are to be told in a moment."""
 
@@ -42,7 +44,7 @@ class Owed:
         if peers is None:
             self._owed[tx_hash] = [peer]
             if len(self._owed) > _MOST_OWED:
-                del self._owed[next(iter(self._owed))]
+                self._owed.popitem(last=False)
         elif peer not in peers:
             peers.append(peer)
 

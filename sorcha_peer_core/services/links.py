@@ -30,6 +30,7 @@ from sorcha_peer_core.services.pinging import Pinging
 from sorcha_peer_core.services.reaching import Reaching
 from sorcha_peer_core.services.session import Banned, LocalSide
 from sorcha_peer_core.services.visits import Visits
+from sorcha_peer_core.wire.bounds import check_handshake
 from sorcha_peer_core.wire.codec import decode_batch, encode_frame
 
 if TYPE_CHECKING:
@@ -287,6 +288,8 @@ class Links:
 
     def _receive(self, session: LinkSession, batch: bytes) -> None:
         # Only a link has agreed on anything: nothing is expanded for strangers, nor for those who look.
+        if not session.outcome.ready():
+            check_handshake(batch)
         expanded = expand(batch, self._local.forms if session.peer is not None else (), self.compression)
         messages: Sequence[Message | Hello | Proof] = decode_batch(expanded)
         if not session.outcome.ready():

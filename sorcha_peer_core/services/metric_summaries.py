@@ -30,6 +30,7 @@ COUNTERS: Mapping[str, str] = {
     "store_operations_put_aside": "Transactions that the store does not take, however often it is tried.",
     "digests_refused": "Comparisons of peers that were not what they should be.",
     "transactions_rejected": "Transactions that did not verify.",
+    "left_to_sync": "Hashes and payloads that came while the store was asked about too many others.",
     "chunks_refused": "Chunks that were not what the origin signed.",
     "compression_sent_plain_bytes": "Batches that were sent compressed, before.",
     "compression_sent_bytes": "The same as they were sent.",

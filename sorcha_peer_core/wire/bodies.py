@@ -12,6 +12,9 @@ from sorcha_peer_core.errors import RemoteProtocolError
 
 MessageT = TypeVar("MessageT", bound=Message)
 
+MOST_JSON_PARTS = 4096
+"""Objects, lists and what is in them: 20 bytes of memory for each byte if they are empty. No body has a hundred of them."""
+_JSON_MARKS = (b"{", b"[", b",")
 _MOST_REASON_CHARS = 200
 
 
@@ -25,6 +28,8 @@ def from_bytes(kind: type[MessageT], data: bytes) -> MessageT:
 
 def from_json(kind: type[MessageT], data: bytes) -> MessageT:
     """Read a message from its JSON form; unknown fields are passed over. Raises RemoteProtocolError."""
+    if sum(map(data.count, _JSON_MARKS)) > MOST_JSON_PARTS:
+        raise RemoteProtocolError(f"the body has more than {MOST_JSON_PARTS} parts")
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from math import isfinite
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from sorcha_peer_core.model.ids import HASH_BYTES, TxHash
 from sorcha_peer_core.model.transaction import Header, Transaction
 from sorcha_peer_core.wire import digests
 from sorcha_peer_core.wire import session_pb2 as pb
+from sorcha_peer_core.wire.bounds import MOST_FEATURES, MOST_RECEIPTS, MOST_RECORDS, check_frames
 from sorcha_peer_core.wire.records import MAX_ENDPOINTS, decode_endpoint, decode_record, encode_endpoint, printable, storable
 
 MAX_HEADER_BYTES = 1024
@@ -26,8 +27,6 @@ _FRAME_TAG = b"\x0a"
 """Field 1, length-delimited: each frame of a Batch."""
 _SEVEN_BITS = 0x7F
 _MOST_REASON_CHARS = 200
-_MOST_RECEIPTS = 512
-"""In one frame."""
 _MAX_IP_CHARS = 45
 """The longest text form of an IPv6 address."""
 
@@ -90,6 +89,7 @@ def decode_batch(batch: bytes) -> list[m.Message | Hello | Proof]:
     Raises:
         RemoteProtocolError: the batch or one of its frames breaks the rules; nothing of it is to be used.
     """
+    check_frames(batch)
     try:
         frames = pb.Batch.FromString(batch).frames
     except DecodeError:
@@ -117,11 +117,10 @@ def _split_hashes(joined: bytes) -> tuple[TxHash, ...]:
     return tuple(TxHash(joined[at : at + HASH_BYTES]) for at in range(0, len(joined), HASH_BYTES))
 
 
-def _split_announced(joined: bytes, sizes: Iterable[int]) -> tuple[m.Announced, ...]:
-    hashes, sizes = _split_hashes(joined), tuple(sizes)
-    if len(hashes) != len(sizes):
-        raise RemoteProtocolError(f"an announcement with {len(hashes)} hashes and {len(sizes)} sizes")
-    return tuple(map(m.Announced, hashes, sizes))
+def _split_announced(joined: bytes, sizes: Sequence[int]) -> tuple[m.Announced, ...]:
+    if len(joined) != HASH_BYTES * len(sizes):
+        raise RemoteProtocolError(f"an announcement with {len(joined)} bytes of hashes and {len(sizes)} sizes")
+    return tuple(map(m.Announced, _split_hashes(joined), sizes))
 
 
 def _join_announced(items: tuple[m.Announced, ...]) -> tuple[bytes, list[int]]:
@@ -187,6 +186,8 @@ def _encode_hello(hello: Hello) -> pb.Frame:
 def _decode_hello(h: pb.Hello) -> Hello:
     if not isfinite(h.clock_ms):
         raise RemoteProtocolError("a clock that shows no time")
+    if len(h.features) > MOST_FEATURES:
+        raise RemoteProtocolError(f"a hello with {len(h.features)} features; at most {MOST_FEATURES} are allowed")
     return Hello(
         version_min=h.version_min,
         version_max=h.version_max,
@@ -294,9 +295,15 @@ def _decode_have(h: Any) -> m.Have:
 
 
 def _decode_receipt(r: Any) -> m.Receipt:
-    if len(r.hashes) > _MOST_RECEIPTS * HASH_BYTES:
-        raise RemoteProtocolError(f"a receipt for {len(r.hashes) // HASH_BYTES} transactions, not {_MOST_RECEIPTS} at most")
+    if len(r.hashes) > MOST_RECEIPTS * HASH_BYTES:
+        raise RemoteProtocolError(f"a receipt for {len(r.hashes) // HASH_BYTES} transactions, not {MOST_RECEIPTS} at most")
     return m.Receipt(_split_hashes(r.hashes))
+
+
+def _decode_peers(p: Any) -> m.Peers:
+    if len(p.records) > MOST_RECORDS:
+        raise RemoteProtocolError(f"{len(p.records)} peer records in a frame; at most {MOST_RECORDS} are allowed")
+    return m.Peers(tuple(decode_record(r.record, r.signature) for r in p.records))
 
 
 def _decode_flush_grant(g: Any) -> m.FlushGrant:
@@ -319,7 +326,7 @@ _DECODERS: dict[str, Callable[[Any], m.Message | Hello | Proof]] = {
     "ping": lambda p: m.Ping(p.nonce),
     "pong": lambda p: m.Pong(p.nonce),
     "peers_request": lambda r: m.PeersRequest(r.most),
-    "peers": lambda p: m.Peers(tuple(decode_record(r.record, r.signature) for r in p.records)),
+    "peers": _decode_peers,
     "push": _decode_push,
     "announce": lambda a: m.Announce(_split_announced(a.hashes, a.sizes), a.old, a.asks),
     "want": lambda w: m.Want(_split_hashes(w.hashes)),

@@ -9,7 +9,14 @@ from typing import Any
 from google.protobuf import message_factory
 from google.protobuf.descriptor import ServiceDescriptor
 
+from sorcha_peer_core.errors import RemoteProtocolError
 from sorcha_peer_core.wire import peer_communication_pb2, peer_discovery_pb2, transaction_distribution_pb2
+from sorcha_peer_core.wire.bodies import from_bytes
+
+MAX_QUESTION_BYTES = 256 * 1024
+"""Of a client that is no node. What it says of other peers can take fifty times as much memory as bytes."""
+_LINKS = "sorcha.peer.communication.PeerCommunication"
+"""Carries batches, which have bounds of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +35,17 @@ class Method:
         """As it stands in the HTTP/2 request."""
         return f"/{self.service}/{self.name}"
 
-    @property
-    def parse_request(self) -> Callable[[bytes], Any]:
-        """Bytes to request message."""
-        parse: Callable[[bytes], Any] = self.request.FromString
-        return parse
+    def parse_request(self, data: bytes) -> Any:
+        """Bytes to request message; None for what is too large or cannot be read.
+
+        gRPC refuses such a call. What is raised to it instead it writes to the log, for every stranger who sends garbage.
+        """
+        if self.service != _LINKS and len(data) > MAX_QUESTION_BYTES:
+            return None
+        try:
+            return from_bytes(self.request, data)
+        except RemoteProtocolError:
+            return None
 
     @property
     def parse_response(self) -> Callable[[bytes], Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from sorcha_peer_core.interfaces.service import RegisteredPeer
 from sorcha_peer_core.wire import peer_discovery_pb2 as pb
 
+MOST_PROTOCOLS = 16
 _MAX_PORT = 65535
 _MAX_INT32 = 2**31 - 1
 
@@ -19,6 +20,8 @@ def info_problem(info: pb.PeerInfo) -> tuple[str, str] | None:
         return "address", "is empty"
     if not 1 <= info.port <= _MAX_PORT:
         return "port", f"is {info.port}; it can be 1 to {_MAX_PORT}"
+    if len(info.supported_protocols) > MOST_PROTOCOLS:
+        return "supported_protocols", f"has {len(info.supported_protocols)} entries; at most {MOST_PROTOCOLS} are allowed"
     return None
 
 

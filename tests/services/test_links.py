@@ -17,6 +17,7 @@ from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.services import handshakes
 from sorcha_peer_core.services import links as module
 from sorcha_peer_core.services.session import DialledItself, Handshake, HandshakeRefused
+from sorcha_peer_core.wire.bounds import MAX_HANDSHAKE_BYTES
 from sorcha_peer_core.wire.codec import decode_batch, encode_frame
 
 
@@ -272,6 +273,23 @@ def test_garbage_before_the_handshake_closes_the_link(side, network, garbage):
     assert ended.wait(2.0)
     wait_until(lambda: bob.told(e.HandshakeRefused), "it is told")
     assert not bob.sessions
+
+
+def test_a_stranger_s_batch_is_not_read_beyond_what_a_handshake_takes(side, network):
+    bob, ended = side(1), Event()
+
+    class Rude:
+        def received(self, link, batch):
+            pass
+
+        def closed(self, link, reason):
+            ended.set()
+
+    MemoryTransport(network, "rude").dial(bob.endpoint, Rude(), 1.0).send(bytes(MAX_HANDSHAKE_BYTES + 1))
+
+    assert ended.wait(2.0)
+    wait_until(lambda: bob.told(e.HandshakeRefused), "it is told")
+    assert bob.told(e.HandshakeRefused)[0].reason == "a batch of 65537 bytes during the handshake; at most 65536 are allowed"
 
 
 def test_a_garbage_batch_closes_only_the_link_it_came_by(side):

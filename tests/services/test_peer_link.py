@@ -6,8 +6,11 @@ import gevent
 import pytest
 from service_parts import RecordingLink, identity_of, let_others_run, record_of
 
+from sorcha_peer_core.model.messages import Graft
 from sorcha_peer_core.protocol.host import Priority
 from sorcha_peer_core.services.peer_link import BATCH_BYTES, PeerLink
+from sorcha_peer_core.wire.bounds import MOST_FRAMES
+from sorcha_peer_core.wire.codec import encode_frame
 
 
 @pytest.fixture
@@ -253,3 +256,7 @@ def test_a_link_that_takes_the_place_of_another_has_its_own_rung_and_age(running
 
     assert peer.rung == 2
     assert peer.since_s >= before + 60.0
+
+
+def test_no_batch_has_more_frames_than_a_receiver_takes():
+    assert BATCH_BYTES // len(encode_frame(Graft())) < MOST_FRAMES

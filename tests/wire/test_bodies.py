@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sorcha_peer_core.errors import RemoteProtocolError
-from sorcha_peer_core.wire.bodies import from_bytes, from_json, to_json
+from sorcha_peer_core.wire.bodies import MOST_JSON_PARTS, from_bytes, from_json, to_json
 from sorcha_peer_core.wire.peer_communication_pb2 import SESSION_BATCH, PeerMessage
 from sorcha_peer_core.wire.peer_discovery_pb2 import PeerInfo, PingResponse, RegisterPeerRequest
 
@@ -29,9 +29,17 @@ def test_a_field_that_nobody_knows_yet_is_passed_over():
     assert from_json(RegisterPeerRequest, b'{"peerInfo": {"peerId": "x", "new": [1]}}').peer_info == PeerInfo(peer_id="x")
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"a": ' * 5_000 + b"1" + b"}" * 5_000])
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"[" * 4_000, b'{"a": ' * 4_000 + b"1" + b"}" * 4_000])
 def test_what_is_not_json_is_refused_without_a_word_of_ours(data: bytes):
     with pytest.raises(RemoteProtocolError, match=r"^the body is not JSON$"):
+        from_json(RegisterPeerRequest, data)
+
+
+@pytest.mark.parametrize("part", [b"[],", b"{},", b"[", b"1,"])
+def test_a_body_of_more_parts_than_any_message_has_is_refused_before_it_is_read(part: bytes):
+    data = b'{"a": [' + part * (MOST_JSON_PARTS + 1)
+
+    with pytest.raises(RemoteProtocolError, match="more than 4096 parts"):
         from_json(RegisterPeerRequest, data)
 
 

@@ -288,3 +288,33 @@ def _eventually_streams(call, request) -> bool:
         except grpc.RpcError:
             gevent.sleep(0.02)
     return False
+
+
+GARBAGE = {
+    "bytes that are no message": b"\xff\xff",
+    "more than a client has to ask": discovery.PeerExchangeRequest(known_peers=[discovery.PeerInfo()] * 150_000),
+}
+
+
+@pytest.mark.parametrize("what", GARBAGE)
+def test_a_request_that_is_none_is_refused_and_fills_no_log(endpoint, caplog, what):
+    request = GARBAGE[what]
+    data = request if isinstance(request, bytes) else request.SerializeToString()
+    with grpc.insecure_channel(endpoint.listen("test").authority) as channel:
+        ask = channel.unary_unary(PEER_DISCOVERY["ExchangePeers"].path)
+
+        with pytest.raises(grpc.RpcError) as refusal:
+            ask(data, timeout=PATIENCE_S)
+    endpoint.release("test", 1.0)
+
+    assert refusal.value.code() is grpc.StatusCode.INTERNAL
+    assert caplog.records == []
+
+
+def test_a_registration_with_more_protocols_than_there_are_is_refused(call, api):
+    info = discovery.PeerInfo(peer_id="x", address="192.0.2.9", port=5, supported_protocols=["p"] * 17)
+
+    answer = call(PEER_DISCOVERY, "RegisterPeer", discovery.RegisterPeerRequest(peer_info=info))
+
+    assert (answer.success, answer.message) == (False, "peer_info.supported_protocols has 17 entries; at most 16 are allowed")
+    assert api.registered == []

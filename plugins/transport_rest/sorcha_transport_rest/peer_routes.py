@@ -13,7 +13,7 @@ from sorcha_transport_rest.answers import Refused, client_errors, message_answer
 from sorcha_transport_rest.calls import JSON
 
 _MAX_INT32 = 2**31 - 1
-_JSON_NAMES = {"peer_id": "peerId"}
+_JSON_NAMES = {"peer_id": "peerId", "supported_protocols": "supportedProtocols"}
 _MAX_BODY_BYTES = 64 * 1024
 
 
