@@ -178,7 +178,7 @@ return box._cyreg.cy.nodes().filter((node) => {
 """
 
 
-@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("width", [WIDE, NARROW, 240])  # the last: a phone whose owner has enlarged the pages
 def test_the_picture_of_a_few_peers_shows_them_all(window, cluster, width):
     window.look_like(width, "light")
     window.open(cluster.nodes[0], "/admin/topology")
