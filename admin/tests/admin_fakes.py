@@ -160,8 +160,14 @@ class FakeNode:
         return self.condition
 
     def peers(self) -> list[PeerView]:
-        found = [peer for peer in self.known_peers if peer.peer_id not in self.removed]
-        return [replace(peer, status="banned") if peer.peer_id in self.banned else peer for peer in found]
+        return [self._as_it_is(peer) for peer in self.known_peers if peer.peer_id not in self.removed]
+
+    def peer(self, peer_id: PeerId) -> PeerView | None:
+        found = (peer for peer in self.known_peers if peer.peer_id == peer_id and peer_id not in self.removed)
+        return next(map(self._as_it_is, found), None)
+
+    def _as_it_is(self, peer: PeerView) -> PeerView:
+        return replace(peer, status="banned") if peer.peer_id in self.banned else peer
 
     def add_peer(self, address: str) -> None:
         if ":" not in address:

@@ -21,6 +21,7 @@ from sorcha_peer_core.model.ids import PeerId, TxHash
 
 TX = "5e" * 32
 BEN = LINKED.peer_id
+_LETTER_PX = 6.5
 
 
 @pytest.fixture
@@ -108,6 +109,13 @@ def test_peers_are_called_by_their_names_and_this_node_by_itself(names: Names):
     assert names.of(PeerId("12" * 20))[1:] == ("12121212", False, False)
     assert names.of(PeerId("12" * 20), "dora").label == "dora"
     assert names.of(None).label == "a peer nobody remembers"
+
+
+def test_naming_somebody_does_not_read_all_peers(tmp_path: Path, monkeypatch):
+    node = FakeNode(tmp_path)
+    monkeypatch.delattr(FakeNode, "peers")
+
+    assert Names(node).of(BEN).label == "ben"
 
 
 def test_a_long_name_is_cut(names: Names):
@@ -244,6 +252,17 @@ def test_times_far_apart_are_on_an_axis_that_grows_by_factors():
     assert (near.grows_by_factors, [tick.label for tick in near.ticks]) == (False, ["0", "1 ms", "2 ms", "3 ms", "4 ms", "5 ms"])
     assert far.grows_by_factors
     assert far.x(2.0) > 5
+
+
+@pytest.mark.parametrize(("width_px", "all_shown"), [(200, False), (480, True)])
+@given(st.lists(st.floats(0, 1e9), min_size=1))
+def test_no_label_of_an_axis_covers_another(width_px, all_shown, times):
+    shown = [tick for tick in Axis(times).ticks if all_shown or not tick.is_minor]
+    places = [(tick.x * width_px / 100, _LETTER_PX * len(tick.label), tick.anchor) for tick in shown]
+    begins = [x - {"start": 0, "middle": wide / 2, "end": wide}[anchor] for x, wide, anchor in places]
+    ends = [begin + wide for begin, (_, wide, _) in zip(begins, places, strict=True)]
+
+    assert all(begin > end for end, begin in zip(ends, begins[1:], strict=False))
 
 
 @given(st.lists(st.floats(0, 1e9), min_size=1))

@@ -128,6 +128,13 @@ def test_a_peer_that_is_forgotten_while_it_is_looked_at_is_said_to_be(browser, n
     assert "This node has forgotten the peer." in text_of(answer.text)
 
 
+def test_events_of_a_peer_call_it_by_its_name(browser, node: FakeNode):
+    node.happen(peer_id=BEN, reason="gone")
+    node.event_entries[-1] = node.event_entries[-1]._replace(sentence=f"lost the link to peer {BEN[:8]}: gone")
+
+    assert "lost the link to ben : gone" in text_of(browser.get(f"/admin/peers/{BEN}").text)
+
+
 def test_a_peer_that_is_not_linked_is_not_said_to_be(browser, node: FakeNode):
     node.known_peers = [unlinked(1, address="", addresses=(), rungs=(), last_seen_at=0)]
 

@@ -417,7 +417,10 @@ class NodeApi(Protocol):
         """For probes."""
 
     def peers(self) -> list[PeerView]:
-        """All known peers, linked ones first."""
+        """All known peers, linked ones first. A thousand take some 20 ms: for lists; see ``peer``."""
+
+    def peer(self, peer_id: PeerId) -> PeerView | None:
+        """One of them; None when it is not known (any more). Cheap."""
 
     def protection(self) -> ProtectionView:
         """How links are encrypted, and what this node presents."""

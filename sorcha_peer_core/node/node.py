@@ -50,6 +50,7 @@ from sorcha_peer_core.services.visits import BESIDE_LINKS
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.service import Service
     from sorcha_peer_core.interfaces.transport import Transport
+    from sorcha_peer_core.model.ids import PeerId
     from sorcha_peer_core.services.storage import Done
 
 log = logging.getLogger(__name__)
@@ -318,6 +319,10 @@ class Node(Submitting, LogReading, Observing, Operating):
     def peers(self) -> list[PeerView]:
         """All known peers, linked ones first."""
         return self._report.peers()
+
+    def peer(self, peer_id: PeerId) -> PeerView | None:
+        """One known peer."""
+        return self._report.peer(peer_id)
 
     def protection(self) -> ProtectionView:
         """How links are encrypted."""

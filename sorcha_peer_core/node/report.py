@@ -94,6 +94,11 @@ class Report:
         views = [self._view(member) for member in self._parts.discovery.members]
         return sorted(views, key=lambda view: (view.status != "linked", view.peer_id))
 
+    def peer(self, peer_id: PeerId) -> PeerView | None:
+        """One known peer."""
+        member = self._parts.discovery.members.get(peer_id)
+        return self._view(member) if member else None
+
     def protection(self) -> ProtectionView:
         """How links are encrypted, and what this node presents."""
         ground = self._parts.ground

@@ -169,6 +169,25 @@ def test_the_peers_are_listed_by_name_with_their_latency(window, cluster):
     assert window.complaints() == []
 
 
+OUTSIDE_OF_THE_PICTURE = """
+const box = document.getElementById("topology");
+return box._cyreg.cy.nodes().filter((node) => {
+  const { x1, y1, x2, y2 } = node.renderedBoundingBox();
+  return x1 < 0 || y1 < 0 || x2 > box.clientWidth || y2 > box.clientHeight;
+}).map((node) => node.data("name"));
+"""
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW, 240])  # the last: a phone whose owner has enlarged the pages
+def test_the_picture_of_a_few_peers_shows_them_all(window, cluster, width):
+    window.look_like(width, "light")
+    window.open(cluster.nodes[0], "/admin/topology")
+    window.until(lambda: window.script("return document.getElementById('topology')?._cyreg?.cy != null"), "the picture")
+
+    assert window.script("return document.getElementById('topology')._cyreg.cy.nodes().length") == len(NAMES)
+    assert window.script(OUTSIDE_OF_THE_PICTURE) == []
+
+
 def linked_rows(window: Browser) -> list[str]:
     return [row for row in rows_of(window) if "linked" in row]
 

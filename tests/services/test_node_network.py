@@ -314,6 +314,7 @@ def test_peers_are_shown_with_how_they_are_linked(village):
     assert view.address == "127.0.0.1:1"
     assert [address.partition("://")[2] for address in view.addresses] == ["127.0.0.1:1"]
     assert view.link_age_s >= 0
+    assert (second.peer(view.peer_id).name, second.peer(second.status().peer_id)) == ("node 1", None)
     assert [rung.transport for rung in view.rungs] == ["memory"]
     assert first.status().state == second.status().state == "online"
 

@@ -11,8 +11,10 @@ _STRETCHED = 20.0
 """So much longer than half of all times is the longest one where the axis grows by factors instead of steps."""
 _MOST_TICKS = 6
 _LEAST_MS = 0.001
-_LEAST_APART, _FAR_APART = 8.0, 33.0
+_LEAST_APART, _FAR_APART = 12.5, 33.0
 """Per cent of the width: closer ones are left out, those further apart also fit on a phone."""
+_ENDS_ABOVE, _ENDS_FURTHER = 92.0, 1.4
+"""A label so far right ends below its tick, instead of being centred; it needs so much more room to its left."""
 
 
 class Tick(NamedTuple):
@@ -22,6 +24,11 @@ class Tick(NamedTuple):
     label: str
     is_minor: bool = False
     """Whether it is left out where there is little room."""
+
+    @property
+    def anchor(self) -> str:
+        """Which part of the label is at ``x``, as SVG says it."""
+        return "start" if self.x == 0 else "end" if self.x > _ENDS_ABOVE else "middle"
 
 
 class Axis:
@@ -53,9 +60,11 @@ class Axis:
         major_x = 0.0
         for at_ms in self._tick_times_ms():
             x = self.x(at_ms)
-            if x - ticks[-1].x < _LEAST_APART:
+            room = (x - ticks[-1].x, x - major_x)
+            share = _ENDS_FURTHER if x > _ENDS_ABOVE else 1.0
+            if room[0] < _LEAST_APART * share:
                 continue
-            is_minor = x - major_x < _FAR_APART
+            is_minor = room[1] < _FAR_APART * share
             major_x = major_x if is_minor else x
             ticks.append(Tick(x, tick_text(at_ms), is_minor))
         return ticks

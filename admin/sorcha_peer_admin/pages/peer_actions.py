@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
     from sorcha_peer_admin.pages.ban_terms import Term
-    from sorcha_peer_core.interfaces.service import NodeApi, PeerView
+    from sorcha_peer_core.interfaces.service import NodeApi
     from sorcha_peer_core.model.ids import PeerId
 
 PEERS = "/admin/peers"
@@ -147,14 +147,9 @@ def known_id(text: str) -> PeerId:
         raise NotFound("There is no such peer: its id would have 40 hex digits.") from None
 
 
-def peer_of(node: NodeApi, peer_id: PeerId) -> PeerView | None:
-    """What is known of one peer; None when nothing is."""
-    return next((peer for peer in node.peers() if peer.peer_id == peer_id), None)
-
-
 def name_of(node: NodeApi, peer_id: PeerId) -> str:
     """How sentences call it, behind the word peer: they begin with a capital letter, and a name may not."""
-    peer = peer_of(node, peer_id)
+    peer = node.peer(peer_id)
     return (peer.name if peer else "") or short_text(peer_id)
 
 

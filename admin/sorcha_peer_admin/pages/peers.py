@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, render_template, request
 from werkzeug.exceptions import NotFound
 
+from sorcha_peer_admin.pages.event_sentences import event_row
 from sorcha_peer_admin.pages.filters import short_text
 from sorcha_peer_admin.pages.frame import render_page
-from sorcha_peer_admin.pages.peer_actions import known_id, peer_of
+from sorcha_peer_admin.pages.names import Names
+from sorcha_peer_admin.pages.peer_actions import known_id
 from sorcha_peer_admin.pages.peer_csv import peers_csv
 from sorcha_peer_admin.pages.peer_events import events_of
 from sorcha_peer_admin.pages.peer_table import COLUMNS, PAGE_ROWS, PeerQuery, found_peers, peer_table
@@ -63,7 +65,7 @@ class PeersPages:
 
     def _peer(self, peer_id: str) -> dict[str, Any]:
         known = known_id(peer_id)
-        peer = peer_of(self._node, known)
+        peer, names = self._node.peer(known), Names(self._node)
         ban = next((ban for ban in self._node.bans() if ban.peer_id == known), None)
         name = peer.name if peer else ban.name if ban else ""
         return {
@@ -71,7 +73,7 @@ class PeersPages:
             "peer_id": known,
             "peer": peer,
             "ban": ban,
-            "events": events_of(self._node, known, peer),
+            "events": [event_row(entry, names) for entry in events_of(self._node, known, peer)],
         }
 
     def _values(self) -> dict[str, Any]:

@@ -5,6 +5,8 @@ import { ask, bytesText, countText, onLive } from "./app.js";
 const FIELDS = ["at", "sent_bytes", "received_bytes", "transactions", "queue", "latency_ms"];
 const MOST_POINTS = 3000;
 const MOST_STEPS = 150;
+const LEAST_SPAN_S = 60;
+const MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360, 720].map((minutes) => minutes * 60);
 const block = document.getElementById("charts");
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -53,17 +55,21 @@ const KINDS = {
 
 const columnsOf = (kind, found) => [found.map((step) => step.at), ...KINDS[kind].of.map((value) => found.map(value))];
 
+// Of a node that is younger than the time chosen: since it is there.
+const spanOf = (chart, least, most) => [Math.max(most - rangeS, Math.min(least, most - LEAST_SPAN_S)), most];
+
 function options(element, kind) {
   const axis = { stroke: css("--faint"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
   const line = (color) => ({ stroke: css(color), width: 1.6, points: { show: kind === "latency", size: 3 }, spanGaps: kind === "latency", fill: `color-mix(in srgb, ${css(color)} 12%, transparent)` });
   return {
     width: element.clientWidth, height: element.clientHeight, legend: { show: false },
-    padding: [8, 4, 0, 0],
+    // To the right there is room for half of the last time.
+    padding: [8, 30, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
-    scales: { x: { time: true, range: (chart, least, most) => [most - rangeS, most] }, y: { range: (chart, least, most) => [0, (most || 1) * 1.1] } },
+    scales: { x: { time: true, range: spanOf }, y: { range: (chart, least, most) => [0, (most || 1) * 1.1] } },
     series: [{}, line("--chart-1"), line("--chart-2")].slice(0, KINDS[kind].of.length + 1),
     axes: [
-      { ...axis, size: 28, space: 70, values: (chart, ticks) => ticks.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) },
+      { ...axis, size: 28, space: 70, incrs: MINUTES, values: (chart, ticks) => ticks.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) },
       { ...axis, size: 66, space: 34, ...(KINDS[kind].incrs && { incrs: KINDS[kind].incrs }), values: (chart, ticks) => ticks.map((value) => KINDS[kind].text(value)) },
     ],
   };

@@ -3,6 +3,9 @@
 import cytoscape from "./vendor/cytoscape.esm.min.mjs";
 
 const MOST_EDGE_LABELS = 14;
+const LEAST_ROOM_PX = 5000;
+const LEAST_LETTER_PX = 9;
+const LEAST_EDGE_ZOOM = .75;
 const HERE = "this node";
 const card = document.getElementById("topology-card");
 const box = document.getElementById("topology");
@@ -10,9 +13,12 @@ const told = document.getElementById("topology-told");
 const live = document.getElementById("topology-live");
 const hint = told?.textContent;
 let picture = null;
+let wholeZoom = 1;
 
 // The box is wider than high, and so may the picture be.
 const stretch = () => Math.min(1.6, Math.max(1, (box.clientWidth / box.clientHeight) * .85));
+
+const crowded = () => (box.clientWidth * box.clientHeight) / picture.nodes().length < LEAST_ROOM_PX;
 
 function elements() {
   const table = document.getElementById("topology-table");
@@ -39,13 +45,16 @@ function style() {
   const page = getComputedStyle(document.documentElement);
   const colour = (name) => page.getPropertyValue(`--${name}`).trim();
   const ground = colour("ground");
+  const letters = wholeZoom < 1 && !crowded() ? Math.min(20, Math.max(12, LEAST_LETTER_PX / wholeZoom)) : 12;
+  // Cytoscape would draw them at half their size, which nobody can read, over the names.
+  const said = (picture?.zoom() ?? 1) < LEAST_EDGE_ZOOM ? "" : "data(edge)";
   return [
     { selector: "node", style: {
       label: "data(name)", width: 26, height: 26, "background-color": colour("faint"), color: colour("text"),
-      "font-family": "system-ui, sans-serif", "font-size": 12, "text-valign": "bottom", "text-margin-y": 5,
+      "font-family": "system-ui, sans-serif", "font-size": letters, "text-valign": "bottom", "text-margin-y": 5,
       "text-outline-color": ground, "text-outline-width": 2, "min-zoomed-font-size": 7,
     } },
-    { selector: ".here", style: { width: 46, height: 46, "background-color": colour("good"), "font-size": 14, "font-weight": 600 } },
+    { selector: ".here", style: { width: 46, height: 46, "background-color": colour("good"), "font-size": letters + 2, "font-weight": 600 } },
     { selector: ".linked", style: { "background-color": colour("accent") } },
     { selector: ".known", style: { color: colour("faint"), "background-opacity": .55 } },
     { selector: ".lost", style: { color: colour("faint"), "background-opacity": .1, "border-width": 2, "border-style": "dashed", "border-color": colour("warn") } },
@@ -58,8 +67,10 @@ function style() {
       "text-background-color": ground, "text-background-opacity": 1, "text-background-padding": 2, "min-zoomed-font-size": 7,
     } },
     // Beside the peer rather than in the middle, where the lines meet.
-    { selector: "edge.outbound.told, edge.outbound.pointed", style: { "target-label": "data(edge)" } },
-    { selector: "edge.inbound.told, edge.inbound.pointed", style: { "source-label": "data(edge)" } },
+    { selector: "edge.outbound.told", style: { "target-label": said } },
+    { selector: "edge.inbound.told", style: { "source-label": said } },
+    { selector: "edge.outbound.pointed", style: { "target-label": "data(edge)" } },
+    { selector: "edge.inbound.pointed", style: { "source-label": "data(edge)" } },
     { selector: "edge.pointed", style: { width: 3, "line-color": colour("accent"), "target-arrow-color": colour("accent"), "z-index": 9 } },
     { selector: "node.pointed", style: { "overlay-color": colour("accent"), "overlay-opacity": .15, "overlay-padding": 5 } },
   ];
@@ -82,10 +93,18 @@ function draw() {
 }
 
 function place() {
-  picture.fit(undefined, 28);
-  // Neither huge, with three peers, nor so small that no name can be read, on a phone: Whole shows all of them.
+  fit();
+  // Not huge with three peers; and with so many that no name could be read only the middle: Whole shows all of them.
   if (picture.zoom() > 1.4) closeTo(1.4);
-  if (picture.zoom() < .6) closeTo(.6);
+  if (picture.zoom() < .6 && crowded()) closeTo(.6);
+}
+
+// Small pictures get larger letters, which need room themselves.
+function fit() {
+  picture.fit(undefined, 28);
+  wholeZoom = picture.zoom();
+  picture.style(style());
+  picture.fit(undefined, 28);
 }
 
 function closeTo(zoom) {
@@ -109,13 +128,14 @@ function unpoint(node) {
 
 function nearer(factor) {
   picture.zoom({ level: picture.zoom() * factor, renderedPosition: { x: box.clientWidth / 2, y: box.clientHeight / 2 } });
+  picture.style(style());
 }
 
 if (card) {
   draw();
   document.getElementById("closer").addEventListener("click", () => nearer(1.3));
   document.getElementById("further").addEventListener("click", () => nearer(1 / 1.3));
-  document.getElementById("whole").addEventListener("click", () => picture.fit(undefined, 28));
+  document.getElementById("whole").addEventListener("click", fit);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => picture.style(style()));
   new MutationObserver(() => picture.json({ elements: elements() })).observe(live, { childList: true });
 }
