@@ -74,6 +74,7 @@ class Core:
             pull_wait_s=self._spreading.pull_wait_s,
             rtt_s=self._probing.rtt_s,
             gave_up=self._gave_up,
+            sparing=lambda: self._probing.sparing,
             asked=lambda peer, hashes: self.deeds.questions.asked(peer, hashes, self._now),
         )
         self.swarms = self._fetching.swarms

@@ -89,6 +89,7 @@ class Fetcher:
         pull_wait_s: Callable[[int], float],
         rtt_s: Callable[[int], float | None],
         gave_up: Callable[[TxHash], None],
+        sparing: Callable[[], bool],
         asked: Callable[[int, Sequence[TxHash]], None] = lambda peer, hashes: None,
     ) -> None:
         self._config = config
@@ -98,6 +99,8 @@ class Fetcher:
         """How long the push of something of that size may take."""
         self._rtt_s = rtt_s
         self._gave_up = gave_up
+        self._sparing = sparing
+        """Whether messages are dearer than trips here and now."""
         self._asked = asked
         """Called with each question."""
         self.doubtful: set[int] = set()
@@ -161,7 +164,7 @@ class Fetcher:
             return
         wanted.here = True
         if wanted.asked_before:
-            wanted.answered = self._patience.came(peer, wanted.asked_before)
+            wanted.answered = self._patience.came(peer, wanted.asked_before, dear=self._sparing())
         self._release(tx_hash, wanted)
 
     def announcers_of(self, tx_hash: TxHash) -> Sequence[int]:

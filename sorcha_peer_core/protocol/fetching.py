@@ -32,11 +32,14 @@ class Fetching:
         pull_wait_s: Callable[[int], float],
         rtt_s: Callable[[int], float | None],
         gave_up: Callable[[TxHash], None],
+        sparing: Callable[[], bool],
         asked: Callable[[int, Sequence[TxHash]], None] = lambda peer, hashes: None,
     ) -> None:
         self._swarm_min_bytes = config.swarm_min_bytes
         self._linked: set[int] = set()
-        self.whole = Fetcher(config, host, rng, pull_wait_s=pull_wait_s, rtt_s=rtt_s, gave_up=gave_up, asked=asked)
+        self.whole = Fetcher(
+            config, host, rng, pull_wait_s=pull_wait_s, rtt_s=rtt_s, gave_up=gave_up, sparing=sparing, asked=asked
+        )
         self.swarms = Swarms(config, host, rng, rtt_s=rtt_s, gave_up=gave_up, asked=asked)
 
     def __contains__(self, tx_hash: TxHash) -> bool:

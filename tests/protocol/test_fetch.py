@@ -24,6 +24,7 @@ class Fetching:
         self.host = host
         self.given_up: list[bytes] = []
         self.rtts: dict[int, float] = {}
+        self.sparing = True
         self.fetcher = Fetcher(
             CoreConfig(**config),
             host,
@@ -31,6 +32,7 @@ class Fetching:
             pull_wait_s=lambda size: 0.05 if size <= SMALL else 0.0,
             rtt_s=self.rtts.get,
             gave_up=self.given_up.append,
+            sparing=lambda: self.sparing,
         )
         for peer in (ANN, BOB, CAT):
             self.fetcher.link_up(peer)
@@ -130,14 +132,17 @@ def test_where_most_is_fetched_anyhow_nobody_waits_long_for_a_push(fetching: Fet
     assert delay_s < 0.005
 
 
-def test_where_pushes_win_over_the_answers_that_were_asked_for_they_are_waited_for_longer(fetching: Fetching):
+@pytest.mark.parametrize(("sparing", "factor"), [(True, 9.0), (False, 1.0)], ids=["close by or late", "far apart"])
+def test_where_messages_are_dear_pushes_that_win_over_the_answers_are_waited_for_longer(fetching: Fetching, sparing, factor):
+    """Where trips are long, an answer that is quicker than a slow push is worth some that are not."""
+    fetching.sparing = sparing
     usual_s = _wait_for_a_push(fetching, H[300])
     for tx_hash in H[:10]:
         fetching.announce(ANN, tx_hash)
         fetching.fetcher.arrived(tx_hash, BOB)
         fetching.fetcher.verified(tx_hash)
 
-    assert _wait_for_a_push(fetching, H[301]) > 5 * usual_s
+    assert _wait_for_a_push(fetching, H[301]) == pytest.approx(factor * usual_s, rel=0.1)
 
 
 def test_answers_that_come_after_somebody_else_was_asked_are_waited_for_longer(fetching: Fetching):
@@ -408,6 +413,7 @@ def test_every_question_is_told_with_whom_it_goes_to(host: RecordingHost):
         host,
         Random(1),
         pull_wait_s=lambda size: 0.0,
+        sparing=lambda: False,
         rtt_s=lambda peer: None,
         gave_up=lambda tx_hash: None,
         asked=lambda peer, hashes: told.append((peer, tuple(hashes))),
