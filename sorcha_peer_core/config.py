@@ -199,7 +199,8 @@ class SecuritySection(Section):
     revoked: str = Field("", description="mode ca: peers and certificates that are out; empty: tls/revoked.txt if there is one")
     allowed_peers: tuple[PeerIdText, ...] = Field((), description="peer ids that may link, in any mode; empty: everybody")
     reputation: Literal["on", "dry-run", "off"] = Field(
-        "on", description="peers that provably break the rules are parted with and banned for a time | only said | not looked at"
+        "dry-run",
+        description="peers that break the rules are parted with and banned for a time | it is only said | not looked at",
     )
     allow_insecure_network: bool = Field(False, description="mode insecure: listen beyond loopback all the same")
 

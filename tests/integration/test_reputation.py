@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -53,14 +52,13 @@ def push(attacker: Side, node: NodeProcess, *transactions: Transaction) -> None:
 
 
 def test_an_attacker_that_pushes_bad_signatures_is_banned_and_honest_nodes_never(tmp_path, attacker):
-    with Cluster(tmp_path / "cluster", 3) as cluster:
+    with Cluster(tmp_path / "cluster", 3, [{"security": {"reputation": "on"}}] * 3) as cluster:
         cluster.start()
         cluster.wait_until_linked(2, 60.0)
         victim = cluster.nodes[0]
         address = victim.client.status()["listening"][0].removeprefix("grpc://")
         host, _, port = address.rpartition(":")
         attacker.links.dial([Endpoint("grpc", "127.0.0.1" if host in ("[::]", "0.0.0.0") else host, int(port))], None)
-        begin_s = time.monotonic()
 
         for number in range(20):
             if victim.peer_id in attacker.links.peers:
@@ -68,7 +66,6 @@ def test_an_attacker_that_pushes_bad_signatures_is_banned_and_honest_nodes_never
         cluster.nodes[1].client.submit(b"honest")
 
         wait_until(victim.client.bans, 10.0, "the attacker to be banned", 0.05)
-        assert time.monotonic() - begin_s < 10.0
         [ban] = victim.client.bans()
         assert (ban["id"], ban["by"]) == (attacker.peer_id, "reputation")
         assert "forged" in ban["reason"]

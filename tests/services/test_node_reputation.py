@@ -59,6 +59,9 @@ def view_of(node, peer_id):
     return next(peer for peer in node.peers() if peer.peer_id == peer_id)
 
 
+ACTING = {"reputation": "on"}
+
+
 def forged(number: int) -> Transaction:
     good = sealed(b"forged %d" % number, network_id=NETWORK)
     return good._replace(signature=Random(number).randbytes(64))
@@ -79,19 +82,17 @@ def attacker(village):
 
 
 def test_who_pushes_bad_signatures_is_banned_with_the_reason_and_honest_nodes_never(village, attacker):
-    nodes = [village.node(1), village.node(2, bootstrap=(1,)), village.node(3, bootstrap=(1,))]
+    nodes = [village.node(number, bootstrap=(1,), security=ACTING) for number in (1, 2, 3)]
     victim = nodes[0]
     wait_for_links(*nodes)
     attacker.dial_node(1)
     wait_until(lambda: attacker.peer_id in {peer.peer_id for peer in victim.peers()}, "the attacker is linked")
-    begin_s = time.monotonic()
 
     attacker.push(victim, *map(forged, range(10)))
     submit(victim, b"one")
     submit(nodes[1], b"two")
 
     wait_until(victim.bans, "the attacker is banned")
-    assert time.monotonic() - begin_s < 3.0
     [ban] = victim.bans()
     assert (ban.peer_id, ban.by, ban.until_at - ban.since_at) == (attacker.peer_id, "reputation", pytest.approx(3600, abs=1))
     assert ban.reason.startswith("its score is -")
@@ -132,7 +133,7 @@ def test_switched_off_nothing_is_even_noted(village, attacker):
 
 
 def test_a_peer_on_the_list_of_allowed_ones_is_only_told_of(village, attacker):
-    node = village.node(1, security={"allowed_peers": [attacker.peer_id]})
+    node = village.node(1, security={**ACTING, "allowed_peers": [attacker.peer_id]})
     attacker.dial_node(1)
 
     attacker.push(node, *map(forged, range(5)))
@@ -143,7 +144,7 @@ def test_a_peer_on_the_list_of_allowed_ones_is_only_told_of(village, attacker):
 
 
 def test_who_leaves_right_after_a_forgery_finds_its_score_when_it_comes_back(village, attacker):
-    node = village.node(1)
+    node = village.node(1, security=ACTING)
     for number in range(2):
         attacker.dial_node(1)
         attacker.push(node, forged(number))
@@ -162,7 +163,7 @@ def test_who_leaves_right_after_a_forgery_finds_its_score_when_it_comes_back(vil
     ids=["old", "early", "large"],
 )
 def test_what_another_clock_or_other_limits_would_allow_is_rejected_and_counts_against_nobody(village, attacker, changes):
-    node = village.node(1)
+    node = village.node(1, security=ACTING)
     attacker.dial_node(1)
 
     attacker.push(node, *[sealed(b"odd %d" % number, network_id=NETWORK, **changes) for number in range(30)])
@@ -173,7 +174,7 @@ def test_what_another_clock_or_other_limits_would_allow_is_rejected_and_counts_a
 
 
 def test_a_frame_that_nobody_may_send_ends_the_link_and_counts(village, attacker):
-    node = village.node(1)
+    node = village.node(1, security=ACTING)
     attacker.dial_node(1)
 
     attacker.link_to_node(node).send(b"\xff\xff\xff")
@@ -183,7 +184,7 @@ def test_a_frame_that_nobody_may_send_ends_the_link_and_counts(village, attacker
 
 
 def test_a_lifted_ban_lets_a_peer_begin_anew(village, attacker):
-    node = village.node(1)
+    node = village.node(1, security=ACTING)
     attacker.dial_node(1)
     attacker.push(node, *map(forged, range(4)))
     wait_until(node.bans, "it is banned")
