@@ -15,7 +15,7 @@ import pluggy
 from sorcha_peer_core import hookspecs
 from sorcha_peer_core.errors import PluginError
 from sorcha_peer_core.hookspecs import HOOKS_WITH_OFFERS, PROJECT, Offer
-from sorcha_peer_core.interfaces.service import PluginAnswer
+from sorcha_peer_core.interfaces.views import PluginAnswer
 
 if TYPE_CHECKING:
     from sorcha_peer_core.config import Config

@@ -10,7 +10,7 @@ import pytest
 from sorcha_peer_core import plugin_manager
 from sorcha_peer_core.errors import PluginError
 from sorcha_peer_core.hookspecs import Offer, hookimpl, hookspec
-from sorcha_peer_core.interfaces.service import PluginAnswer
+from sorcha_peer_core.interfaces.views import PluginAnswer
 from sorcha_peer_core.plugin_manager import PluginManager
 
 KEY = "communication.transports"

@@ -12,7 +12,8 @@ from sorcha_peer_core.errors import PeerError
 from sorcha_peer_core.interfaces.service import COMMANDS_AGENT
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import AuditEntry, NodeApi
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import AuditEntry
 
 T = TypeVar("T")
 

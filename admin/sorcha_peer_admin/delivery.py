@@ -13,7 +13,8 @@ from sorcha_peer_admin.parameters import hash_of, number_parameter
 
 if TYPE_CHECKING:
     from sorcha_peer_admin.follow import Followers
-    from sorcha_peer_core.interfaces.service import DeliveryView, NodeApi
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import DeliveryView
     from sorcha_peer_core.model.ids import TxHash
 
 MAX_WAIT_S = 60

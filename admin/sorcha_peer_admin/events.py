@@ -20,7 +20,8 @@ from sorcha_peer_core.model.events import Event
 
 if TYPE_CHECKING:
     from sorcha_peer_admin.follow import Followers
-    from sorcha_peer_core.interfaces.service import EventEntry, EventSlice, NodeApi
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import EventEntry, EventSlice
 
 log = logging.getLogger(__name__)
 

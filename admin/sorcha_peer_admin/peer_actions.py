@@ -11,7 +11,8 @@ from sorcha_peer_admin.audit import audited
 from sorcha_peer_admin.parameters import peer_id_of
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import BanView, NodeApi, PingView
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import BanView, PingView
 
 _MAX_BODY_BYTES = 16 * 1024
 

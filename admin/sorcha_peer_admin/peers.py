@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, jsonify
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import NodeApi, PeerView
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import PeerView
 
 
 class PeerRoutes:

@@ -9,7 +9,8 @@ from flask import Blueprint, Response, jsonify
 from sorcha_peer_admin.errors import code_of, error_body
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import Health, NodeApi
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import Health
 
 _PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, jsonify
 
 from sorcha_peer_admin.parameters import MAX_ROW_ID, number_parameter
-from sorcha_peer_core.interfaces.service import Sample
+from sorcha_peer_core.interfaces.views import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sorcha_peer_core.interfaces.service import AddressView, NodeApi, NodeStatus
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import AddressView, NodeStatus
 
 
 _QUEUE_LIMITS = ("max_queue_size", "max_queue_bytes")

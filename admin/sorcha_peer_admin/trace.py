@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import TraceView
+    from sorcha_peer_core.interfaces.views import TraceView
 
 
 def trace_json(trace: TraceView) -> dict[str, Any]:

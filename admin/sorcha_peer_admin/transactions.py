@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from io import RawIOBase
 
     from sorcha_peer_admin.follow import Followers
-    from sorcha_peer_core.interfaces.service import LogSlice, NodeApi
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import LogSlice
 
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000

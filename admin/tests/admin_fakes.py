@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sorcha_peer_core.errors import ActionRefused, AddressInvalid, LinkTimeout, NoSuchPeer, NotTraced, QueueFull
-from sorcha_peer_core.interfaces.service import (
+from sorcha_peer_core.interfaces.views import (
     AddressView,
     AuditEntry,
     BanView,

@@ -9,7 +9,7 @@ from typing import Any
 
 from admin_fakes import LINKED
 
-from sorcha_peer_core.interfaces.service import PeerView
+from sorcha_peer_core.interfaces.views import PeerView
 from sorcha_peer_core.model.ids import PeerId
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }}\u202egnp.exe"

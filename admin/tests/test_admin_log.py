@@ -11,7 +11,7 @@ from admin_fakes import LOG_EPOCH, FakeNode, entry
 from sorcha_peer_admin.follow import KEEP_ALIVE, KEEP_ALIVE_S, WAIT_S, Followers
 from sorcha_peer_admin.lines import PAGE_ENTRIES, line_of
 from sorcha_peer_core.errors import StoreError
-from sorcha_peer_core.interfaces.service import LogSlice
+from sorcha_peer_core.interfaces.views import LogSlice
 from sorcha_peer_core.model.ids import TxHash
 
 LOG = "/manage/v1/transactions"

@@ -16,7 +16,7 @@ from sorcha_peer_admin.pages.rates import Rates, rates_of
 from sorcha_peer_admin.pages.site import STATIC, asset
 from sorcha_peer_core.errors import StoreError
 from sorcha_peer_core.interfaces.panels import Page, Panel
-from sorcha_peer_core.interfaces.service import EventEntry, Health, PluginAnswer, Sample
+from sorcha_peer_core.interfaces.views import EventEntry, Health, PluginAnswer, Sample
 
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}"
 

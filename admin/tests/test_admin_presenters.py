@@ -16,7 +16,7 @@ from sorcha_peer_admin.pages.event_sentences import EventFilter, Piece, newest_f
 from sorcha_peer_admin.pages.journey import MOST_LANES, journey_of
 from sorcha_peer_admin.pages.names import MOST_CHARS, Names
 from sorcha_peer_admin.pages.preview import PREVIEW_BYTES, preview_of, set_out
-from sorcha_peer_core.interfaces.service import CopyView, PassedView, TraceView
+from sorcha_peer_core.interfaces.views import CopyView, PassedView, TraceView
 from sorcha_peer_core.model.ids import PeerId, TxHash
 
 TX = "5e" * 32

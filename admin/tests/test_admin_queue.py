@@ -10,7 +10,7 @@ from admin_fakes import FakeNode, row
 
 from sorcha_peer_admin.follow import Followers
 from sorcha_peer_core.errors import StoreError
-from sorcha_peer_core.interfaces.service import DeliveryView
+from sorcha_peer_core.interfaces.views import DeliveryView
 from sorcha_peer_core.model.ids import TxHash
 from sorcha_peer_core.model.transaction import QueueState
 

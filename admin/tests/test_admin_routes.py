@@ -10,7 +10,7 @@ from admin_fakes import LOG_EPOCH, OWN_ID, SETTINGS, TOKEN, FakeNode, sample
 
 from sorcha_peer_admin.app import create_app
 from sorcha_peer_core.errors import PeerError, StoreError
-from sorcha_peer_core.interfaces.service import Health
+from sorcha_peer_core.interfaces.views import Health
 
 API = "/manage/v1"
 

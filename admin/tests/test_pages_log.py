@@ -11,7 +11,7 @@ from admin_fakes import LINKED, OWN_ID, TOKEN, FakeNode, entry, row
 
 from sorcha_peer_admin.app import create_app
 from sorcha_peer_core.errors import QueueFull, StoreError
-from sorcha_peer_core.interfaces.service import DeliveryView
+from sorcha_peer_core.interfaces.views import DeliveryView
 from sorcha_peer_core.model.ids import PeerId, TxHash, tx_hash_of
 from sorcha_peer_core.model.transaction import QueueState
 

@@ -8,7 +8,7 @@ import pytest
 from admin_fakes import LINKED, FakeNode
 from page_parts import HOSTILE, messages_in, text_of
 
-from sorcha_peer_core.interfaces.service import ProtectionView
+from sorcha_peer_core.interfaces.views import ProtectionView
 from sorcha_peer_core.model.ids import PeerId
 
 BEN = LINKED.peer_id

@@ -8,7 +8,7 @@ from admin_fakes import FakeNode
 from page_parts import HOSTILE, text_of
 
 from sorcha_peer_admin.pages.configuration_table import sections_of
-from sorcha_peer_core.interfaces.service import SettingView
+from sorcha_peer_core.interfaces.views import SettingView
 
 FILE = "file /etc/sorcha/config.toml"
 

@@ -9,7 +9,7 @@ from itertools import count, islice
 from pathlib import Path
 
 from sorcha_peer_core.builtin.memory_outbox import MemoryOutbox
-from sorcha_peer_core.interfaces.service import AuditEntry
+from sorcha_peer_core.interfaces.views import AuditEntry
 from sorcha_peer_core.model.ban import Ban
 from sorcha_peer_core.model.ids import PeerId
 from sorcha_peer_core.model.messages import Cursor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sorcha_peer_core.builtin.sql_database import Database
-from sorcha_peer_core.interfaces.service import AuditEntry
+from sorcha_peer_core.interfaces.views import AuditEntry
 from sorcha_peer_core.model.ban import Ban
 from sorcha_peer_core.model.ids import PeerId
 

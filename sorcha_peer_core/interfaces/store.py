@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import AuditEntry
+    from sorcha_peer_core.interfaces.views import AuditEntry
     from sorcha_peer_core.model.ban import Ban
     from sorcha_peer_core.model.ids import PeerId, TxHash
     from sorcha_peer_core.model.mending import Mended

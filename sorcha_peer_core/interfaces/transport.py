@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.credentials import Credentials
-    from sorcha_peer_core.interfaces.service import PeerApi
+    from sorcha_peer_core.interfaces.peer_api import PeerApi
     from sorcha_peer_core.model.peer import Endpoint
 
 MAX_BATCH_BYTES = 1024 * 1024

@@ -7,14 +7,14 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core.errors import NotTraced
-from sorcha_peer_core.interfaces.service import LogSlice
+from sorcha_peer_core.interfaces.views import LogSlice
 from sorcha_peer_core.model.ids import hashes_with_prefix
 from sorcha_peer_core.node.tracing import TRACED
 from sorcha_peer_core.services.store_care import payload_of
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import TraceView
     from sorcha_peer_core.interfaces.store import Store
+    from sorcha_peer_core.interfaces.views import TraceView
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.model.transaction import LogEntry, Transaction
     from sorcha_peer_core.node.parts import Parts

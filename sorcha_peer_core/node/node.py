@@ -14,8 +14,8 @@ from gevent.event import Event as Signal
 from sorcha_peer_core.builtin import plugin as builtin_plugin
 from sorcha_peer_core.config import Config, Section
 from sorcha_peer_core.errors import StoreError
-from sorcha_peer_core.interfaces.service import Health, JobView, NodeStatus, PeerView, PluginAnswer, ProtectionView
 from sorcha_peer_core.interfaces.transport import CertifiedElsewhere, TransportContext
+from sorcha_peer_core.interfaces.views import Health, JobView, NodeStatus, PeerView, PluginAnswer, ProtectionView
 from sorcha_peer_core.model.events import StateChanged
 from sorcha_peer_core.model.messages import Peers
 from sorcha_peer_core.model.peer import Endpoint, parse_host_port

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gevent.event import Event as Signal
 
     from sorcha_peer_core.config import Config
-    from sorcha_peer_core.interfaces.service import EventSlice, Health, Sample, SettingView
+    from sorcha_peer_core.interfaces.views import EventSlice, Health, Sample, SettingView
     from sorcha_peer_core.node.parts import Parts
     from sorcha_peer_core.node.report import Report
     from sorcha_peer_core.services.metrics import Metrics

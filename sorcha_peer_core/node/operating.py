@@ -15,7 +15,7 @@ from sorcha_peer_core.errors import (
     StoreError,
     TransportError,
 )
-from sorcha_peer_core.interfaces.service import AuditEntry, BanView, PingView
+from sorcha_peer_core.interfaces.views import AuditEntry, BanView, PingView
 from sorcha_peer_core.model.ids import PeerId, short
 from sorcha_peer_core.model.messages import Farewell
 from sorcha_peer_core.model.peer import parse_bootstrap

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from sorcha_peer_core import __version__
-from sorcha_peer_core.interfaces.service import NodeStatus, PeerView, ProtectionView, ScoreTerm, Traffic
+from sorcha_peer_core.interfaces.views import NodeStatus, PeerView, ProtectionView, ScoreTerm, Traffic
 from sorcha_peer_core.node.submitting import receipts_needed
 from sorcha_peer_core.protocol.quota import Kind
 

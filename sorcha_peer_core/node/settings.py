@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from sorcha_peer_core.config import Config, Section, leaves
-from sorcha_peer_core.interfaces.service import SettingView
+from sorcha_peer_core.interfaces.views import SettingView
 from sorcha_peer_core.model.masking import MASK, is_secret, without_password
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import gevent
 
 from sorcha_peer_core.errors import QueueFull, StoreError
-from sorcha_peer_core.interfaces.service import DeliveryView, SubmitResult
+from sorcha_peer_core.interfaces.views import DeliveryView, SubmitResult
 from sorcha_peer_core.model import events
 from sorcha_peer_core.model.transaction import QueueState
 

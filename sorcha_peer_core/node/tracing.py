@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
-from sorcha_peer_core.interfaces.service import CopyView, PassedView, TraceView
+from sorcha_peer_core.interfaces.views import CopyView, PassedView, TraceView
 from sorcha_peer_core.model.ids import peer_id_of
 from sorcha_peer_core.protocol.traces import ANNOUNCE, CHUNKS, FETCH, OWN, Stored, Traces
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gevent.event import Event as Signal
 
-from sorcha_peer_core.interfaces.service import AddressView
+from sorcha_peer_core.interfaces.views import AddressView
 from sorcha_peer_core.model.events import AddressChanged, PeerLinked
 from sorcha_peer_core.model.hosts import IPV4, IPV6, Scope, scope_of
 from sorcha_peer_core.model.messages import Peers

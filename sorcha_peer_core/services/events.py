@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevent.event import Event as Signal
 
-from sorcha_peer_core.interfaces.service import EventEntry, EventSlice
+from sorcha_peer_core.interfaces.views import EventEntry, EventSlice
 from sorcha_peer_core.services.event_log import EventLog, told
 
 if TYPE_CHECKING:

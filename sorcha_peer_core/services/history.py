@@ -8,7 +8,7 @@ from itertools import pairwise
 from time import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from sorcha_peer_core.interfaces.service import Sample
+from sorcha_peer_core.interfaces.views import Sample
 
 if TYPE_CHECKING:
     from gevent.event import Event as Signal

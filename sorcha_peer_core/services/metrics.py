@@ -17,7 +17,7 @@ from sorcha_peer_core.services.metric_summaries import COUNTERS, GAUGES
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
-    from sorcha_peer_core.interfaces.service import NodeStatus, Traffic
+    from sorcha_peer_core.interfaces.views import NodeStatus, Traffic
 
 _LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 3600.0)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sorcha_peer_core.interfaces.service import NotifyAnswer, RegisteredPeer
+from sorcha_peer_core.interfaces.peer_api import NotifyAnswer, RegisteredPeer
 from sorcha_peer_core.model.ids import TxHash, parse_tx_hash
 from sorcha_peer_core.model.transaction import MAX_REGISTER_ID_CHARS
 from sorcha_peer_core.services.foreign_fetch import ForeignFetch, Offer

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from gevent.event import Event
 
     from sorcha_peer_core.interfaces.foreign import ForeignClient
-    from sorcha_peer_core.interfaces.service import RegisteredPeer
+    from sorcha_peer_core.interfaces.peer_api import RegisteredPeer
     from sorcha_peer_core.model.peer import Endpoint
 
 _MOST = 1000

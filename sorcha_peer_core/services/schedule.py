@@ -12,7 +12,7 @@ import gevent
 from apscheduler.schedulers.gevent import GeventScheduler
 
 from sorcha_peer_core.errors import PeerError
-from sorcha_peer_core.interfaces.service import JobView
+from sorcha_peer_core.interfaces.views import JobView
 from sorcha_peer_core.services.clock import elapsed_s, unix_ms
 
 log = logging.getLogger(__name__)

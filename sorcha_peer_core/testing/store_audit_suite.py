@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sorcha_peer_core.interfaces.service import AuditEntry
+from sorcha_peer_core.interfaces.views import AuditEntry
 from sorcha_peer_core.model.ban import Ban
 from sorcha_peer_core.model.ids import PeerId
 from sorcha_peer_core.testing.store_opened import OpenedStore

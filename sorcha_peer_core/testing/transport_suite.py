@@ -35,7 +35,7 @@ import pytest
 from gevent.event import Event
 
 from sorcha_peer_core.errors import LinkClosed, LinkTimeout, PeerUnreachable, StartError
-from sorcha_peer_core.interfaces.service import NotifyAnswer, RegisteredPeer
+from sorcha_peer_core.interfaces.peer_api import NotifyAnswer, RegisteredPeer
 from sorcha_peer_core.interfaces.transport import MAX_BATCH_BYTES, Link, Transport, TransportContext
 from sorcha_peer_core.model.peer import Endpoint
 

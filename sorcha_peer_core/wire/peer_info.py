@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sorcha_peer_core.interfaces.service import RegisteredPeer
+from sorcha_peer_core.interfaces.peer_api import RegisteredPeer
 from sorcha_peer_core.wire import peer_discovery_pb2 as pb
 
 MOST_PROTOCOLS = 16

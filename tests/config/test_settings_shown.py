@@ -9,7 +9,7 @@ import pytest
 
 from sorcha_peer_core.config import Config, Section, load_config
 from sorcha_peer_core.errors import ConfigError
-from sorcha_peer_core.interfaces.service import SettingView
+from sorcha_peer_core.interfaces.views import SettingView
 from sorcha_peer_core.model.masking import MASK, is_secret
 from sorcha_peer_core.node.settings import settings_shown
 

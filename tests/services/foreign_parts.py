@@ -5,7 +5,7 @@ from __future__ import annotations
 from gevent.event import Event
 
 from sorcha_peer_core.errors import PeerUnreachable
-from sorcha_peer_core.interfaces.service import RegisteredPeer
+from sorcha_peer_core.interfaces.peer_api import RegisteredPeer
 from sorcha_peer_core.services.registrations import Registration
 
 CALLER = "198.51.100.7"

@@ -7,7 +7,7 @@ from foreign_parts import CALLER, FakeForeignClient, registration
 from node_parts import Village, everywhere, held_by, wait_for_links
 from service_parts import wait_until
 
-from sorcha_peer_core.interfaces.service import NotifyAnswer
+from sorcha_peer_core.interfaces.peer_api import NotifyAnswer
 from sorcha_peer_core.model.events import ForeignFetchFailed
 from sorcha_peer_core.model.ids import tx_hash_of
 

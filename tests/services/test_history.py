@@ -8,7 +8,7 @@ import pytest
 from node_parts import Village
 from service_parts import wait_until
 
-from sorcha_peer_core.interfaces.service import Sample
+from sorcha_peer_core.interfaces.views import Sample
 from sorcha_peer_core.services.history import MINUTES_KEPT, SECONDS_KEPT, History, Reading
 
 START = 1_700_000_040

@@ -12,7 +12,7 @@ from service_parts import wait_until
 from sorcha_peer_core.errors import LogGap, StoreError
 from sorcha_peer_core.interfaces import log_reader as module
 from sorcha_peer_core.interfaces.log_reader import LogReader
-from sorcha_peer_core.interfaces.service import LogSlice
+from sorcha_peer_core.interfaces.views import LogSlice
 from sorcha_peer_core.model.ids import TxHash
 from sorcha_peer_core.model.log_place import Gap, Place
 from sorcha_peer_core.model.transaction import LogEntry

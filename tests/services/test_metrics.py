@@ -12,7 +12,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from service_parts import wait_until
 
-from sorcha_peer_core.interfaces.service import Traffic
+from sorcha_peer_core.interfaces.views import Traffic
 from sorcha_peer_core.model.ids import tx_hash_of
 from sorcha_peer_core.services.metrics import Metrics, NodeReading
 

@@ -12,7 +12,7 @@ from node_parts import Village, everywhere, held_by, submit, wait_for_links
 from service_parts import NOBODY, hashes_of, wait_until
 
 from sorcha_peer_core.errors import ActionRefused, AddressInvalid, NoSuchPeer, StoreError, TransportError
-from sorcha_peer_core.interfaces.service import BanView, EventEntry
+from sorcha_peer_core.interfaces.views import BanView, EventEntry
 from sorcha_peer_core.model.ids import PeerId
 from sorcha_peer_core.node import operating
 from sorcha_peer_core.protocol import discovery as discovery_module

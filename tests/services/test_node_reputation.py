@@ -10,7 +10,7 @@ from link_parts import HOST, Side
 from node_parts import Village, everywhere, held_by, submit, wait_for_links
 from service_parts import hashes_of, identity_of, sealed, wait_until
 
-from sorcha_peer_core.interfaces.service import EventEntry
+from sorcha_peer_core.interfaces.views import EventEntry
 from sorcha_peer_core.model.messages import Push
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.model.transaction import Transaction

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from service_parts import identity_of, record_of
 
-from sorcha_peer_core.interfaces.service import NotifyAnswer, RegisteredPeer
+from sorcha_peer_core.interfaces.peer_api import NotifyAnswer, RegisteredPeer
 from sorcha_peer_core.model.ids import tx_hash_of
 from sorcha_peer_core.model.peer import Endpoint
 from sorcha_peer_core.services import peer_api as module

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sorcha_peer_core.interfaces.service import RegisteredPeer
+from sorcha_peer_core.interfaces.peer_api import RegisteredPeer
 from sorcha_peer_core.services import registrations as module
 from sorcha_peer_core.services.registrations import Registration, Registrations, Way
 

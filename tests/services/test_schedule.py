@@ -9,7 +9,7 @@ import pytest
 from service_parts import wait_until
 
 from sorcha_peer_core.errors import StoreError
-from sorcha_peer_core.interfaces.service import JobView
+from sorcha_peer_core.interfaces.views import JobView
 from sorcha_peer_core.services.schedule import Schedule
 from sorcha_peer_core.testing.manual_clock import ManualClock
 

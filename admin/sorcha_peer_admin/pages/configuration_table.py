@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import SettingView
+    from sorcha_peer_core.interfaces.views import SettingView
 
 _MASK = "***"
 

@@ -12,7 +12,8 @@ from sorcha_peer_admin.events import LEVELS
 
 if TYPE_CHECKING:
     from sorcha_peer_admin.pages.names import Names
-    from sorcha_peer_core.interfaces.service import EventEntry, NodeApi
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import EventEntry
 
 _PEER_ID = re.compile("[0-9a-f]{40}")
 _TX_HASH = re.compile("[0-9a-f]{64}")

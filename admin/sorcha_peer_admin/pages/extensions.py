@@ -14,7 +14,8 @@ from sorcha_peer_admin.pages.frame import render_page
 from sorcha_peer_core.interfaces.panels import Page, Panel
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import NodeApi, PluginAnswer
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import PluginAnswer
 
 log = logging.getLogger(__name__)
 

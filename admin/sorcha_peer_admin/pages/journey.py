@@ -11,7 +11,7 @@ from sorcha_peer_admin.pages.filters import ms_text
 if TYPE_CHECKING:
     from sorcha_peer_admin.pages.axis import Tick
     from sorcha_peer_admin.pages.names import Named, Names
-    from sorcha_peer_core.interfaces.service import CopyView, PassedView, TraceView
+    from sorcha_peer_core.interfaces.views import CopyView, PassedView, TraceView
 
 MOST_LANES = 24
 """Peers in the picture; the table has all."""

@@ -11,7 +11,7 @@ from sorcha_peer_admin.pages.filters import unix_time_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sorcha_peer_core.interfaces.service import PeerView
+    from sorcha_peer_core.interfaces.views import PeerView
 
 _HEAD = (
     "id", "name", "status", "address", "transport", "direction", "latency_ms", "last_seen", "failures", "queued_bytes",

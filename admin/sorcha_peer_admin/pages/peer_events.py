@@ -10,7 +10,8 @@ from sorcha_peer_core.model.ids import short
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from sorcha_peer_core.interfaces.service import EventEntry, NodeApi, PeerView
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import EventEntry, PeerView
 
 MOST_SHOWN = 50
 _ALL_KEPT = 10_000

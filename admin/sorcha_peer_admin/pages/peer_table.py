@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import PeerView
+    from sorcha_peer_core.interfaces.views import PeerView
 
 PAGE_ROWS = 50
 _MOST_SEARCH_CHARS = 100

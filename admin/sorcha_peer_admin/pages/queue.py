@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Response
 
-    from sorcha_peer_core.interfaces.service import NodeApi, NodeStatus
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import NodeStatus
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.model.transaction import QueueRow
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import Sample
+    from sorcha_peer_core.interfaces.views import Sample
 
 SPAN_S = 10
 """Rates are means over about so long."""

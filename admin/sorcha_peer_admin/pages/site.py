@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     from sorcha_peer_admin.follow import Followers
     from sorcha_peer_admin.gate import Gate
-    from sorcha_peer_core.interfaces.service import NodeApi, NodeStatus
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import NodeStatus
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from sorcha_peer_admin.pages.filters import short_text
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import PeerView
+    from sorcha_peer_core.interfaces.views import PeerView
 
 MOST_NODES = 200
 """Beside this one; more could neither be read nor drawn well."""

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from sorcha_peer_admin.pages.journey import Journey
     from sorcha_peer_admin.pages.names import Named
-    from sorcha_peer_core.interfaces.service import DeliveryView, NodeApi
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import DeliveryView
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.model.transaction import Header, LogEntry
 

@@ -9,7 +9,8 @@ from sorcha_nat_stun.findings_measured import RESOLVERS
 from sorcha_peer_core.interfaces.panels import Page, Panel
 
 if TYPE_CHECKING:
-    from sorcha_peer_core.interfaces.service import NodeApi, NodeStatus
+    from sorcha_peer_core.interfaces.service import NodeApi
+    from sorcha_peer_core.interfaces.views import NodeStatus
 
 _TITLES = {"stun": "Public address, by STUN", "http": "Public address, by HTTP services"}
 _SERVERS = {"stun": "stun_servers", "http": "http_lookup_services"}

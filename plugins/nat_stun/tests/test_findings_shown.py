@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from sorcha_nat_stun import plugin
-from sorcha_peer_core.interfaces.service import AddressView
+from sorcha_peer_core.interfaces.views import AddressView
 
 
 def node(findings, addresses=(), resolvers=("manual", "stun"), servers=("stun.example:3478",)):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sorcha_peer_core.interfaces.service import PeerApi
+from sorcha_peer_core.interfaces.peer_api import PeerApi
 from sorcha_peer_core.wire import peer_discovery_pb2 as pb
 from sorcha_peer_core.wire.methods import PEER_DISCOVERY
 from sorcha_peer_core.wire.peer_info import info_problem, peer_infos, registered_peer

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from sorcha_peer_core.interfaces.service import PeerApi
+from sorcha_peer_core.interfaces.peer_api import PeerApi
 from sorcha_peer_core.wire import transaction_distribution_pb2 as pb
 from sorcha_peer_core.wire.methods import TRANSACTION_DISTRIBUTION
 from sorcha_transport_grpc.answering import Places, Refused, answering, answering_caller, streaming

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import gevent
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from sorcha_peer_core.interfaces.service import PeerApi
+from sorcha_peer_core.interfaces.peer_api import PeerApi
 from sorcha_peer_core.wire.methods import SERVICES
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import gevent
 import grpc
 import pytest
 
-from sorcha_peer_core.interfaces.service import NotifyAnswer, RegisteredPeer
+from sorcha_peer_core.interfaces.peer_api import NotifyAnswer, RegisteredPeer
 from sorcha_peer_core.model.ids import parse_tx_hash, tx_hash_of
 from sorcha_peer_core.testing.transport_suite import PATIENCE_S, EmptyPeerApi, transport_context
 from sorcha_peer_core.wire import peer_discovery_pb2 as discovery

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from sorcha_peer_core.interfaces.service import PeerApi
+from sorcha_peer_core.interfaces.peer_api import PeerApi
 from sorcha_transport_rest.answers import answer_errors, caller
 from sorcha_transport_rest.messages_routes import Exchange, MessageRoutes
 from sorcha_transport_rest.openapi import OpenApiRoutes

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 
-from sorcha_peer_core.interfaces.service import PeerApi
+from sorcha_peer_core.interfaces.peer_api import PeerApi
 from sorcha_peer_core.wire import peer_discovery_pb2 as pb
 from sorcha_peer_core.wire.peer_info import info_problem, peer_infos, registered_peer
 from sorcha_transport_rest.answers import Refused, client_errors, message_answer, number_of, read_message

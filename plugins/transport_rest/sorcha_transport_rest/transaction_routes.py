@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from flask import Blueprint, Response, request
 
-from sorcha_peer_core.interfaces.service import PeerApi
+from sorcha_peer_core.interfaces.peer_api import PeerApi
 from sorcha_peer_core.wire import transaction_distribution_pb2 as pb
 from sorcha_transport_rest.answers import Refused, client_errors, message_answer, read_message
 from sorcha_transport_rest.calls import JSON

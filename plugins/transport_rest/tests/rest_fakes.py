@@ -7,7 +7,7 @@ import socket
 from dataclasses import replace
 from typing import NamedTuple
 
-from sorcha_peer_core.interfaces.service import NotifyAnswer, RegisteredPeer
+from sorcha_peer_core.interfaces.peer_api import NotifyAnswer, RegisteredPeer
 from sorcha_peer_core.interfaces.transport import TransportContext
 from sorcha_peer_core.model.ids import parse_tx_hash, tx_hash_of
 from sorcha_peer_core.model.peer import Endpoint

@@ -8,7 +8,7 @@ import pytest
 import requests
 from rest_fakes import KnownPeers, rest_context
 
-from sorcha_peer_core.interfaces.service import RegisteredPeer
+from sorcha_peer_core.interfaces.peer_api import RegisteredPeer
 from sorcha_peer_core.testing.transport_suite import PATIENCE_S, RecordedEvents
 from sorcha_peer_core.wire import peer_communication_pb2, peer_discovery_pb2, transaction_distribution_pb2
 from sorcha_transport_rest.app import make_app
