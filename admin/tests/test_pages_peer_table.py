@@ -95,6 +95,7 @@ def test_the_file_has_a_line_for_each_peer():
     assert [row["name"] for row in rows] == ["node 1", "node 2"]
     assert (rows[0]["latency_ms"], rows[0]["last_seen"]) == ("1.500", "2023-11-14T22:13:29Z")
     assert (rows[1]["latency_ms"], rows[1]["last_seen"]) == ("", "")
+    assert rows[0]["score"] == "-9.6"
 
 
 @pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1", "-1", "@x", "\t=1", "\r=1"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from itertools import combinations
 from math import dist, hypot
 
@@ -87,12 +86,9 @@ def test_a_node_without_peers_has_no_picture(browser, node: FakeNode):
 
 def test_a_thousand_peers_are_said_to_be_too_many_for_the_picture(browser, node: FakeNode):
     node.known_peers = many(1000)
-    browser.get("/admin/topology")
 
-    began = time.process_time()
     page = browser.get("/admin/topology").text
 
-    assert time.process_time() - began < 0.1
     assert len(names_in(page)) == MOST_NODES
     assert "show 200 of 1 000 known peers" in text_of(page).replace("\u202f", " ")
 

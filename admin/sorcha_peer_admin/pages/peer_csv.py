@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _HEAD = (
     "id", "name", "status", "address", "transport", "direction", "latency_ms", "last_seen", "failures", "queued_bytes",
-    "bootstrap", "software",
+    "bootstrap", "software", "score",
 )  # fmt: skip
 # A spreadsheet would compute what begins so, and peers choose their names themselves.
 _FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
@@ -45,7 +45,8 @@ def _cells(peer: PeerView) -> list[str]:
         "yes" if peer.is_bootstrap else "no",
         peer.software,
     ]
-    return [harmless(cell) for cell in cells]
+    # A number of this node's own, which may be below 0.
+    return [*map(harmless, cells), f"{peer.score:.1f}"]
 
 
 def harmless(cell: str) -> str:

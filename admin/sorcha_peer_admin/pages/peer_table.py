@@ -40,7 +40,7 @@ COLUMNS = (
     Column("latency", "Latency", lambda peer: peer.latency_ms, is_number=True),
     Column("seen", "Last seen", lambda peer: peer.last_seen_at or None, is_number=True, falls_first=True),
     Column("failures", "Failures", lambda peer: peer.failures, is_number=True, falls_first=True),
-    Column("queued", "Queued", lambda peer: peer.queued_bytes, is_number=True, falls_first=True),
+    Column("score", "Score", lambda peer: peer.score, is_number=True),
 )
 _COLUMNS = {column.key: column for column in COLUMNS}
 
