@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sorcha_peer_admin.follow import Followers
     from sorcha_peer_core.interfaces.service import NodeApi
     from sorcha_peer_core.interfaces.views import LogSlice
+    from sorcha_peer_core.model.ids import TxHash
 
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000
@@ -100,9 +101,7 @@ class TransactionRoutes:
         payload = self._node.payload(wanted)
         if payload is None:
             raise NotFound(f"the transaction {wanted.hex()} is not here")
-        response = Response(payload, content_type=DEFAULT_CONTENT_TYPE)
-        response.headers["Content-Disposition"] = f'attachment; filename="{wanted.hex()}"'
-        return response
+        return attached(wanted, payload)
 
     def trace(self, tx_hash: str) -> Response:
         """The way of one transaction through this node."""
@@ -144,3 +143,10 @@ def _refuse_encoded() -> None:
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
         raise UnsupportedMediaType(f"the body is encoded as {encoding[:40]!r}; send it as it is")
+
+
+def attached(tx_hash: TxHash, payload: bytes) -> Response:
+    """A payload as something to save: whatever it is, no browser shows it."""
+    response = Response(payload, content_type=DEFAULT_CONTENT_TYPE)
+    response.headers["Content-Disposition"] = f'attachment; filename="{tx_hash.hex()}"'
+    return response

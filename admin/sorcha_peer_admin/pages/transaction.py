@@ -13,8 +13,8 @@ from sorcha_peer_admin.pages.journey import journey_of
 from sorcha_peer_admin.pages.names import Names
 from sorcha_peer_admin.pages.preview import preview_of
 from sorcha_peer_admin.parameters import hash_of
+from sorcha_peer_admin.transactions import attached
 from sorcha_peer_core.errors import NotTraced
-from sorcha_peer_core.model.transaction import DEFAULT_CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,10 +93,7 @@ class TransactionPage:
         payload = self._node.payload(wanted)
         if payload is None:
             raise NotFound(f"the payload of transaction {wanted.hex()} is not here")
-        response = Response(payload, content_type=DEFAULT_CONTENT_TYPE)
-        response.headers["Content-Disposition"] = f'attachment; filename="{wanted.hex()}"'
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
+        return attached(wanted, payload)
 
     def _way(self, tx_hash: TxHash, delivery: DeliveryView, names: Names) -> dict[str, Any]:
         journey: Journey | None = None
