@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sorcha_peer_core.errors import NotTraced
 from sorcha_peer_core.interfaces.views import LogSlice
 from sorcha_peer_core.model.ids import hashes_with_prefix
+from sorcha_peer_core.node.running import Running
 from sorcha_peer_core.node.tracing import TRACED
 from sorcha_peer_core.services.store_care import payload_of
 
@@ -17,19 +18,10 @@ if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.views import TraceView
     from sorcha_peer_core.model.ids import TxHash
     from sorcha_peer_core.model.transaction import LogEntry, Transaction
-    from sorcha_peer_core.node.parts import Parts
-    from sorcha_peer_core.node.report import Report
 
 
-class LogReading:
+class LogReading(Running):
     """The part of a node that is about what is in its arrival log."""
-
-    _report: Report
-    _running: bool
-
-    @property
-    def _assembled(self) -> Parts:
-        raise NotImplementedError
 
     def transactions(self, after: int, limit: int, register_id: str | None = None) -> LogSlice:
         """A slice of the arrival log."""

@@ -73,9 +73,7 @@ class Node(Submitting, LogReading, Observing, Operating):
         self._lock = DataDirLock(config.data_dir)
         self._store_thread = StoreThread()
         self._services: list[Service] = []
-        self._running = False
         self._stopping = Signal()
-        self._parts: Parts | None = None
         self._classic: ClassicServices | None = None
         self._last_status: NodeStatus | None = None
         self._certified_elsewhere: Sequence[CertifiedElsewhere] = ()
@@ -340,12 +338,6 @@ class Node(Submitting, LogReading, Observing, Operating):
     def plugin_answers(self, hook: str) -> Sequence[PluginAnswer]:
         """What plugins say to a hook that some plugin has brought."""
         return self._plugin_manager.answers(hook, node=self)
-
-    @property
-    def _assembled(self) -> Parts:
-        if self._parts is None:
-            raise StoreError("the node is stopping")
-        return self._parts
 
 
 def _stop_service(service: Service, grace_s: float) -> None:

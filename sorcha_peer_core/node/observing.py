@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sorcha_peer_core.node.running import Running
 from sorcha_peer_core.node.settings import settings_shown
 from sorcha_peer_core.services.history import History, Reading
 from sorcha_peer_core.services.metrics import NodeReading
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sorcha_peer_core.services.plugin_reports import PluginReports
 
 
-class Observing:
+class Observing(Running):
     """The part of a node that is about being watched."""
 
     _config: Config
@@ -31,10 +32,6 @@ class Observing:
     refused: Counter[str]
     _history: History
     _stopping: Signal
-
-    @property
-    def _assembled(self) -> Parts:
-        raise NotImplementedError
 
     def health(self) -> Health:
         """Whether the node can do its work."""

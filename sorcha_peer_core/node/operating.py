@@ -19,13 +19,12 @@ from sorcha_peer_core.interfaces.views import AuditEntry, BanView, PingView
 from sorcha_peer_core.model.ids import PeerId, short
 from sorcha_peer_core.model.messages import Farewell
 from sorcha_peer_core.model.peer import parse_bootstrap
+from sorcha_peer_core.node.running import Running
 from sorcha_peer_core.services.session import Banned, DialledItself, HandshakeRefused
 
 if TYPE_CHECKING:
     from sorcha_peer_core.model.ban import Ban
     from sorcha_peer_core.model.peer import BootstrapEntry
-    from sorcha_peer_core.node.parts import Parts
-    from sorcha_peer_core.node.report import Report
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +37,8 @@ _MOST_NAME = 100
 _MOST_SENTENCE = 500
 
 
-class Operating:
+class Operating(Running):
     """The part of a node that is about its peers as operators see them."""
-
-    _report: Report
-
-    @property
-    def _assembled(self) -> Parts:
-        raise NotImplementedError
 
     def add_peer(self, address: str) -> None:
         """Dial an address now, and keep who answers. Raises AddressInvalid, ActionRefused, TransportError."""

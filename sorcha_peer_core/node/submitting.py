@@ -13,6 +13,7 @@ from sorcha_peer_core.errors import QueueFull, StoreError
 from sorcha_peer_core.interfaces.views import DeliveryView, SubmitResult
 from sorcha_peer_core.model import events
 from sorcha_peer_core.model.transaction import QueueState
+from sorcha_peer_core.node.running import Running
 
 if TYPE_CHECKING:
     from sorcha_peer_core.interfaces.store import Store
@@ -30,19 +31,14 @@ _PAUSE_S = 0.01
 """Under load something is settled every few milliseconds; nobody who waits has to look that often."""
 
 
-class Submitting:
+class Submitting(Running):
     """The part of a node that is about submissions."""
 
-    _running: bool
-
     def __init__(self) -> None:
+        super().__init__()
         self._queue_is_full = False
         self.refused: Counter[str] = Counter()
         """Submissions that were not accepted, by reason."""
-
-    @property
-    def _assembled(self) -> Parts:
-        raise NotImplementedError
 
     def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
         """Accept payloads; returns after the commit. Raises QueueFull or StoreError, and then accepted none."""
