@@ -35,6 +35,11 @@ def unix_ms() -> float:
     return time.time() * 1000
 
 
+def origin_ms(unix_ms: Callable[[], float], elapsed_s: Callable[[], float]) -> float:
+    """What the first clock would have shown when the second was zero. It changes only when somebody sets the first."""
+    return unix_ms() - elapsed_s() * 1000
+
+
 class ClockWatch:
     """What linked peers' clocks show, and whether own submissions can be released by the own one.
 
@@ -67,8 +72,8 @@ class ClockWatch:
         """Every so often: judge, and tell what changed."""
         linked = self._linked()
         self._origins_ms = {peer_id: origin_ms for peer_id, origin_ms in self._origins_ms.items() if peer_id in linked}
-        before_ms, self._own_origin_ms = self._own_origin_ms, self._own()
-        own_ms = self._own_origin_ms
+        before_ms, own_ms = self._own_origin_ms, self._own()
+        self._own_origin_ms = own_ms
         if abs(own_ms - before_ms) > _SET_MS:
             log.warning("the clock of this machine was set by %+.0f s", (own_ms - before_ms) / 1000)
         was_off = self._judgement.is_off
@@ -104,4 +109,4 @@ class ClockWatch:
         return clock_sentence(self.skew_s or 0.0, self.is_off()) if self._judgement.differs else ""
 
     def _own(self) -> float:
-        return self._unix_ms() - self._elapsed_s() * 1000
+        return origin_ms(self._unix_ms, self._elapsed_s)

@@ -13,7 +13,7 @@ from apscheduler.schedulers.gevent import GeventScheduler
 
 from sorcha_peer_core.errors import PeerError
 from sorcha_peer_core.interfaces.views import JobView
-from sorcha_peer_core.services.clock import elapsed_s, unix_ms
+from sorcha_peer_core.services.clock import elapsed_s, origin_ms, unix_ms
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ class Schedule:
             self.follow_the_clock()
 
     def _clock_origin_ms(self) -> float:
-        return self._unix_ms() - self._elapsed_s() * 1000
+        return origin_ms(self._unix_ms, self._elapsed_s)
 
     def _run(self, name: str, run: Callable[[], object]) -> None:
         began_at, begin_s, error = int(time.time()), time.monotonic(), ""

@@ -97,6 +97,14 @@ def core_with(bloom: BloomHashFilter) -> tuple[Core, RecordingHost]:
     return core, host
 
 
+def attacked(salt: bytes) -> BloomHashFilter:
+    """Half full, and with keys in it that somebody ground to hide ``TARGET``."""
+    bloom = half_full(salt)
+    for key in ground(bloom, TARGET.hash):
+        bloom.add(key, START_MS)
+    return bloom
+
+
 def answer(core: Core, host: RecordingHost) -> None:
     """The store says that it has none of what it is asked for; what is to be verified is valid."""
     host.play_loaded(core, 2.0)
@@ -117,10 +125,7 @@ def test_who_knows_the_salt_makes_the_filter_unsure_of_a_hash(keys):
 @STRICT
 @given(SALTS)
 def test_a_transaction_that_is_pushed_is_stored_whatever_the_filter_holds(salt: bytes):
-    bloom = half_full(salt)
-    for key in ground(bloom, TARGET.hash):
-        bloom.add(key, START_MS)
-    core, host = core_with(bloom)
+    core, host = core_with(attacked(salt))
 
     core.receive(1, m.Push(TARGET, 1), 1.0)
 
@@ -132,10 +137,7 @@ def test_a_transaction_that_is_pushed_is_stored_whatever_the_filter_holds(salt: 
 @STRICT
 @given(SALTS)
 def test_a_transaction_that_is_announced_is_fetched_whatever_the_filter_holds(salt: bytes):
-    bloom = half_full(salt)
-    for key in ground(bloom, TARGET.hash):
-        bloom.add(key, START_MS)
-    core, host = core_with(bloom)
+    core, host = core_with(attacked(salt))
 
     core.receive(1, m.Announce((m.Announced(TARGET.hash, len(TARGET.payload)),), old=True), 1.0)
     host.play_loaded(core, 2.0)
